@@ -1,0 +1,45 @@
+/** Stable names of everything a peer or a user can get wrong; the part before the dot is the layer that noticed. */
+export type ErrorCode =
+  | "bytes.truncated"
+  | "config.invalid"
+  | "media.h264"
+  | "media.aac"
+  | "media.opus"
+  | "audio.transcode"
+  | "rtmp.handshake"
+  | "rtmp.chunk"
+  | "rtmp.amf"
+  | "rtmp.command"
+  | "rtmp.timeout"
+  | "flv.tag"
+  | "rtp.packet"
+  | "rtp.payload"
+  | "rtcp.packet"
+  | "stun.message"
+  | "dtls.handshake"
+  | "dtls.peer"
+  | "srtp.packet"
+  | "sdp.syntax"
+  | "sdp.unsupported"
+  | "http.media_type"
+  | "http.not_found"
+  | "http.too_large"
+  | "stream.name"
+  | "stream.busy"
+  | "stream.not_live"
+  | "stream.no_codec"
+  | "session.not_found"
+  | "session.limit"
+  | "gateway.closing"
+  | "listen.failed"
+
+/** A failure we expect: bad peer input, a bad request, a refused operation. Any other Error is a bug in the gateway. */
+export class GatewayError extends Error {
+  override readonly name = "GatewayError"
+  readonly code: ErrorCode
+
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+  }
+}
