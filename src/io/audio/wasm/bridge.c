@@ -1,0 +1,2 @@
+#include <emscripten.h>
+EMSCRIPTEN_KEEPALIVE int x(void) { return 1; }

@@ -1,0 +1,28 @@
+/**
+ * The vocabulary of the packets lane: RTP packets ready for a WebRTC viewer except for what differs per viewer (SSRC,
+ * payload type, sequence and timestamp offset, header extensions, encryption).
+ */
+
+/** One RTP packet of a lane. */
+export interface LanePacket {
+  /** The lane's own numbering, 16 bits, without a gap where nothing was lost on the way in. */
+  readonly sequenceNumber: number
+  readonly marker: boolean
+  /** Payload in the codec's RTP format (RFC 6184, RFC 7587). */
+  readonly payload: Uint8Array
+}
+
+/** Packets of one timestamp of one track: a whole frame from the packetizer, or one packet passed on as it came. */
+export interface RtpBatch {
+  readonly kind: "video" | "audio"
+  /** RTP timestamp of the lane, 32 bits, 90 kHz for video and 48 kHz for Opus. */
+  readonly timestamp: number
+  /** The same instant on the stream's timeline. */
+  readonly ptsUs: number
+  /** True for the batch with which a keyframe and its parameter sets begin: a viewer can start here. */
+  readonly startsKeyframe: boolean
+  readonly packets: readonly LanePacket[]
+}
+
+/** RTP clock of each kind of track. */
+export const CLOCK_RATE_HZ = { video: 90_000, audio: 48_000 } as const
