@@ -25,13 +25,15 @@ install_node_packages() {
   hash=$(sha256sum "$ROOT/package-lock.json" | cut -d' ' -f1)
   if [ -x "$NODE" ] && [ -f "$stamp" ] && grep -qxE "$hash ($wanted|all)" "$stamp"; then return; fi
   command -v npm >/dev/null || fail "npm is missing: install Node 18 or newer with npm (Debian: apt-get install npm)"
-  [ "$wanted" = run ] && omit=(--omit=dev)
+  if [ -d "$ROOT/node_modules/vitest" ]; then wanted=all; fi # a developer's folder keeps what it has
+  if [ "$wanted" = run ]; then omit=(--omit=dev); fi
   say "installing the npm packages…"
+  # "npm ci" insists that the lock file names every optional package of every platform, which not every registry has.
   # Install scripts stay off: npm's versions treat them differently, and the three packages that have one (node, bun and
   # deno) only use it to put a binary in place, which happens below in one way for all.
-  (cd "$ROOT" && run_logged npm-ci npm ci --ignore-scripts --no-audit --no-fund "${omit[@]}")
+  (cd "$ROOT" && run_logged npm-install npm install --no-save --ignore-scripts --no-audit --no-fund "${omit[@]}")
   install_node
-  [ "$wanted" = run ] || place_runtimes
+  if [ "$wanted" = all ]; then place_runtimes; fi
   echo "$hash $wanted" >"$stamp"
 }
 
@@ -47,7 +49,7 @@ install_node() {
     run_logged npm-node npm install --prefix "$folder" --no-save --ignore-scripts --no-audit --no-fund "$package@$version"
   fi
   mkdir -p "$ROOT/node_modules/.bin"
-  ln -sfn "$folder/node_modules/$package/bin/node" "$NODE"
+  ln -sfn "../../.cache/node-$version/node_modules/$package/bin/node" "$NODE"
   "$NODE" --version >/dev/null || fail "Node $version does not start on this machine"
 }
 
