@@ -1,0 +1,126 @@
+import { z } from "zod"
+import { GatewayError } from "./errors.ts"
+
+const host = z.string().min(1)
+const port = z.coerce.number().int().min(0).max(65_535) // 0 asks the system for a free port; tests use it
+const positive = z.coerce.number().int().positive()
+const bitrateBps = z.coerce.number().int().min(16_000).max(510_000)
+
+/** A list in a file, or text with commas in an environment variable. */
+const addressList = z.preprocess(
+  (value) =>
+    typeof value === "string"
+      ? value
+          .split(",")
+          .map((part) => part.trim())
+          .filter(Boolean)
+      : value,
+  z.array(z.union([z.ipv4(), z.ipv6()])).max(8),
+)
+
+const Http = z.strictObject({
+  host: host.default("0.0.0.0").describe("address that the HTTP server listens on"),
+  port: port.default(8080).describe("TCP port of pages, WHIP, WHEP and API"),
+  maxBodyBytes: positive.default(65_536).describe("largest request body"),
+})
+
+const Rtmp = z.strictObject({
+  host: host.default("0.0.0.0").describe("address that the RTMP server listens on"),
+  port: port.default(1935).describe("TCP port of RTMP"),
+  maxConnections: positive.default(2_000).describe("connections at once, publishers and readers"),
+  setupTimeoutMs: positive.default(10_000).describe("time for handshake and commands until publish or play"),
+  idleTimeoutMs: positive.default(30_000).describe("a publisher that sends nothing for so long is ended"),
+  maxMessageBytes: positive.default(8 * 1024 * 1024).describe("largest message, for example one keyframe"),
+  readerQueueMaxBytes: positive.default(8 * 1024 * 1024).describe("output that may wait for a slow reader"),
+})
+
+const Media = z.strictObject({
+  host: host.default("0.0.0.0").describe("address that the WebRTC socket listens on"),
+  port: port.default(8000).describe("UDP port of all WebRTC media"),
+  publicAddresses: addressList
+    .default([])
+    .describe("addresses to announce to WebRTC peers, best first; needed behind NAT"),
+  maxSessions: positive.default(2_000).describe("WHIP and WHEP sessions at once"),
+  connectTimeoutMs: positive.default(15_000).describe("time from the answer to media"),
+  idleTimeoutMs: positive.default(10_000).describe("a WebRTC peer that is silent for so long is ended"),
+  maxBitrateBps: positive.default(12_000_000).describe("bitrate that WHIP publishers are told they may send"),
+})
+
+const Hub = z.strictObject({
+  maxStreams: positive.default(1_000).describe("live streams at once"),
+  maxSubscribers: positive.default(2_000).describe("viewers and readers of one stream"),
+  cacheMaxBytes: positive.default(32 * 1024 * 1024).describe("what is kept of each stream since its last keyframe"),
+  cacheMaxMs: positive.default(30_000).describe("the same, in time"),
+  keyframeRequestIntervalMs: positive.default(1_000).describe("publishers are asked for a keyframe at most so often"),
+})
+
+const Audio = z.strictObject({
+  opusBitrateBps: bitrateBps.default(96_000).describe("bitrate of Opus made from AAC"),
+  aacBitrateBps: bitrateBps.default(128_000).describe("bitrate of AAC made from Opus"),
+})
+
+const Log = z.strictObject({
+  level: z
+    .enum(["debug", "info", "warn", "error", "silent"])
+    .default("info")
+    .describe("least severe lines that are written"),
+  format: z
+    .enum(["auto", "text", "json"])
+    .default("auto")
+    .describe("text for people, json for collectors; auto: text on a terminal"),
+})
+
+const Shutdown = z.strictObject({
+  timeoutMs: positive.default(5_000).describe("time that SIGTERM gives to sessions before they are cut"),
+})
+
+/** The whole configuration; every key has a default. */
+export const Config = z.strictObject({
+  http: Http.prefault({}),
+  rtmp: Rtmp.prefault({}),
+  media: Media.prefault({}),
+  hub: Hub.prefault({}),
+  audio: Audio.prefault({}),
+  log: Log.prefault({}),
+  shutdown: Shutdown.prefault({}),
+})
+/** A checked configuration. */
+export type Config = z.infer<typeof Config>
+/** What a user may give: any part of it. */
+export type ConfigInput = z.input<typeof Config>
+
+/** Checks a configuration and fills in the defaults. Throws `config.invalid`, which names each wrong key. */
+export function parseConfig(input: unknown): Config {
+  const result = Config.safeParse(input)
+  if (!result.success) {
+    throw new GatewayError("config.invalid", `the configuration is not valid:\n${z.prettifyError(result.error)}`)
+  }
+  return result.data
+}
+
+/**
+ * Merges the layers of a configuration; later wins: defaults, the file's content, then variables such as
+ * `WHIPSTITCH_RTMP__IDLE_TIMEOUT_MS=5000`. Unknown keys are errors in both. Throws `config.invalid`.
+ */
+export function loadConfig(file: unknown, env: Readonly<Record<string, string | undefined>>): Config {
+  if (typeof file !== "object" || file === null || Array.isArray(file)) {
+    throw new GatewayError("config.invalid", "the configuration file must hold one JSON object")
+  }
+  const input: Record<string, unknown> = { ...file }
+  for (const [name, value] of Object.entries(env)) {
+    if (!name.startsWith(ENV_PREFIX) || value === undefined || value === "") continue
+    const [section = "", key, ...rest] = name.slice(ENV_PREFIX.length).toLowerCase().split("__").map(camelCase)
+    if (key === undefined || key === "" || rest.length > 0) {
+      throw new GatewayError("config.invalid", `${name}: name a section and a key, as in ${ENV_PREFIX}RTMP__PORT`)
+    }
+    const before = input[section]
+    input[section] = { ...(typeof before === "object" ? before : {}), [key]: value }
+  }
+  return parseConfig(input)
+}
+
+function camelCase(name: string): string {
+  return name.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase())
+}
+
+const ENV_PREFIX = "WHIPSTITCH_"
