@@ -1,0 +1,103 @@
+import type { RtpBatch } from "../media/packet.ts"
+
+/** A cached batch as one viewer gets it. */
+export interface CatchUpStep {
+  readonly batch: RtpBatch
+  /** To be added to the lane's sequence numbers, 16 bits. */
+  readonly sequenceOffset: number
+  /** Takes the place of the batch's timestamp, on the lane's clock. */
+  readonly timestamp: number
+}
+
+/** How a viewer is brought from the last keyframe to live. */
+export interface CatchUpOptions {
+  /** The viewer's next sequence number. */
+  readonly nextSequenceNumber: number
+  /** How fast cached packets are sent after the keyframe, which goes at once. */
+  readonly bytesPerMs: number
+  /** How far the cached pictures are put before the newest one; less than the time between two pictures. */
+  readonly leadTicks: number
+}
+
+/**
+ * Brings one viewer from the last keyframe to live: the cached packets go out paced, with timestamps pressed
+ * together right before the live edge. The receiver decodes them as fast as they come and has live pictures at the end, without
+ * the delay that true timestamps of the past would leave behind.
+ */
+export class CatchUp {
+  readonly #options: CatchUpOptions
+  #run: readonly RtpBatch[] = []
+  #index = 0
+  #sequenceOffset = 0
+  #nextSequenceNumber: number
+  #laneTimestamp: number | undefined
+  #timestamp: number | undefined
+  #budgetBytes = 0
+  #lastStepMs: number | undefined
+
+  constructor(options: CatchUpOptions) {
+    this.#options = options
+    this.#nextSequenceNumber = options.nextSequenceNumber
+  }
+
+  /** What joins this viewer to the live packets once it `isLive`. */
+  get sequenceOffset(): number {
+    return this.#sequenceOffset
+  }
+
+  /**
+   * Returns what may be sent now. `cached` is the lane's cache as it stands: where a newer keyframe has begun a new run,
+   * the viewer goes on with that one.
+   */
+  step(cached: readonly RtpBatch[], nowMs: number): CatchUpStep[] {
+    if (cached !== this.#run) this.#begin(cached)
+    this.#budgetBytes += this.#options.bytesPerMs * (nowMs - (this.#lastStepMs ?? nowMs))
+    this.#lastStepMs = nowMs
+    const steps: CatchUpStep[] = []
+    for (let batch = cached[this.#index]; batch !== undefined; batch = cached[this.#index]) {
+      if (this.#budgetBytes <= 0 && batch.timestamp !== cached[0]?.timestamp) return steps
+      this.#index++
+      steps.push({ batch, sequenceOffset: this.#sequenceOffset, timestamp: this.#timestampFor(batch, cached) })
+      this.#account(batch)
+    }
+    this.#budgetBytes = 0
+    return steps
+  }
+
+  /** True when nothing cached is left to send; only then may the viewer join, before the next live packet. */
+  isLive(cached: readonly RtpBatch[]): boolean {
+    return cached === this.#run && cached.length > 0 && this.#index === cached.length
+  }
+
+  #begin(cached: readonly RtpBatch[]): void {
+    this.#run = cached
+    this.#index = 0
+    this.#budgetBytes = 0
+    this.#laneTimestamp = undefined
+    const first = cached[0]?.packets[0]
+    if (first !== undefined) this.#sequenceOffset = (this.#nextSequenceNumber - first.sequenceNumber) & 0xffff
+  }
+
+  #timestampFor(batch: RtpBatch, cached: readonly RtpBatch[]): number {
+    if (batch.timestamp === this.#laneTimestamp && this.#timestamp !== undefined) return this.#timestamp
+    const newest = (cached.at(-1) as RtpBatch).timestamp
+    let timestamp = later(batch.timestamp, newest - this.#options.leadTicks)
+    if (this.#timestamp !== undefined) timestamp = later(timestamp, this.#timestamp + 1)
+    this.#laneTimestamp = batch.timestamp
+    this.#timestamp = timestamp
+    return timestamp
+  }
+
+  #account(batch: RtpBatch): void {
+    for (const { payload, sequenceNumber } of batch.packets) {
+      this.#budgetBytes -= payload.length
+      const next = (sequenceNumber + this.#sequenceOffset + 1) & 0xffff
+      if (((next - this.#nextSequenceNumber) & 0xffff) < 0x8000) this.#nextSequenceNumber = next
+    }
+  }
+}
+
+/** The later of two 32-bit timestamps. */
+function later(a: number, b: number): number {
+  return (((a - b) | 0) > 0 ? a : b) >>> 0
+}

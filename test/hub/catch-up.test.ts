@@ -1,0 +1,88 @@
+import { expect, test } from "vitest"
+import { CatchUp, type CatchUpStep } from "../../src/hub/catch-up.ts"
+import type { RtpBatch } from "../../src/media/packet.ts"
+
+const FRAME_TICKS = 3_600
+const OPTIONS = { nextSequenceNumber: 65_530, bytesPerMs: 10, leadTicks: 1_800 }
+
+/** A group of pictures of 100-byte packets, `perFrame` of them to a picture, each in a batch of its own. */
+function pictures(count: number, perFrame = 1, firstSequence = 100, firstTimestamp = 0xffff_f000): RtpBatch[] {
+  return Array.from({ length: count * perFrame }, (_, i) => ({
+    kind: "video" as const,
+    timestamp: (firstTimestamp + Math.floor(i / perFrame) * FRAME_TICKS) >>> 0,
+    ptsUs: 0,
+    startsKeyframe: i === 0,
+    packets: [
+      {
+        sequenceNumber: (firstSequence + i) & 0xffff,
+        marker: i % perFrame === perFrame - 1,
+        payload: new Uint8Array(100),
+      },
+    ],
+  }))
+}
+
+function sequenceNumbers(steps: CatchUpStep[]): number[] {
+  return steps.flatMap(({ batch, sequenceOffset }) =>
+    batch.packets.map(({ sequenceNumber }) => (sequenceNumber + sequenceOffset) & 0xffff),
+  )
+}
+
+test("the keyframe goes at once, the rest within the byte budget, numbered without a gap", () => {
+  const cached = pictures(5, 3)
+  const catchUp = new CatchUp(OPTIONS)
+  const first = catchUp.step(cached, 0)
+  expect(first).toHaveLength(3)
+  const afterDebt = catchUp.step(cached, 30)
+  expect(afterDebt).toHaveLength(0)
+  const second = catchUp.step(cached, 50)
+  expect(second).toHaveLength(2)
+  expect(catchUp.isLive(cached)).toBe(false)
+  const rest = catchUp.step(cached, 1_000)
+  expect(sequenceNumbers([...first, ...second, ...rest])).toEqual(
+    Array.from({ length: 15 }, (_, i) => (65_530 + i) & 0xffff),
+  )
+  expect(catchUp.isLive(cached)).toBe(true)
+})
+
+test("timestamps rise from picture to picture, stay the same within one and end at the live edge", () => {
+  const cached = pictures(50, 2)
+  const catchUp = new CatchUp({ ...OPTIONS, bytesPerMs: 1e6 })
+  const steps = [...catchUp.step(cached, 0), ...catchUp.step(cached, 1)]
+  const newest = cached.at(-1)?.timestamp ?? 0
+  const behind = steps.map(({ timestamp }) => (newest - timestamp) | 0)
+  expect(behind[0]).toBe(OPTIONS.leadTicks)
+  expect(behind.at(-1)).toBe(0)
+  for (let i = 2; i < behind.length; i += 2) {
+    expect(behind[i]).toBeLessThan(behind[i - 1] ?? 0)
+    expect(behind[i + 1]).toBe(behind[i])
+  }
+})
+
+test("live pictures that come meanwhile are caught up with too", () => {
+  const cached = pictures(3)
+  const catchUp = new CatchUp(OPTIONS)
+  catchUp.step(cached, 0)
+  cached.push(...pictures(1, 1, 103, (0xffff_f000 + 3 * FRAME_TICKS) >>> 0))
+  const steps = catchUp.step(cached, 1_000)
+  expect(steps).toHaveLength(3)
+  expect(steps.at(-1)?.timestamp).toBe(cached.at(-1)?.timestamp)
+})
+
+test("a newer keyframe ends the old run, and numbers run on without a gap", () => {
+  const old = pictures(10)
+  const catchUp = new CatchUp(OPTIONS)
+  const before = catchUp.step(old, 0)
+  const fresh = pictures(2, 1, 110, (0xffff_f000 + 10 * FRAME_TICKS) >>> 0)
+  const after = [...catchUp.step(fresh, 5), ...catchUp.step(fresh, 1_000)]
+  expect(sequenceNumbers([...before, ...after])).toEqual([65_530, 65_531, 65_532])
+  expect(((after[0]?.timestamp ?? 0) - (before[0]?.timestamp ?? 0)) | 0).toBeGreaterThan(0)
+  expect(catchUp.isLive(fresh)).toBe(true)
+  expect(catchUp.isLive(old)).toBe(false)
+})
+
+test("nothing cached means nothing to send and not live", () => {
+  const catchUp = new CatchUp(OPTIONS)
+  expect(catchUp.step([], 0)).toEqual([])
+  expect(catchUp.isLive([])).toBe(false)
+})
