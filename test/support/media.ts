@@ -1,0 +1,79 @@
+import { execFile } from "node:child_process"
+import { existsSync, mkdirSync, renameSync, symlinkSync } from "node:fs"
+import { extname, join } from "node:path"
+import { promisify } from "node:util"
+import { CACHE, ROOT } from "./paths.ts"
+
+const FOOTAGE = join(ROOT, "../shared/media/bbb.flv")
+const FOLDER = join(CACHE, "media")
+
+/** The clips that tests publish; each is made once, into .cache/media. */
+export type ClipName = keyof typeof RECIPES
+
+/**
+ * The path of a clip, made by ffmpeg if it is not there yet. `bbb` is real footage where the folder shared/ lies beside the
+ * project, and an equivalent test picture elsewhere.
+ */
+export async function clip(name: ClipName): Promise<string> {
+  const path = join(FOLDER, RECIPES[name].file)
+  if (existsSync(path)) return path
+  mkdirSync(FOLDER, { recursive: true })
+  if (name === "bbb" && existsSync(FOOTAGE)) {
+    symlinkSync(FOOTAGE, path)
+    return path
+  }
+  const draft = join(FOLDER, `draft-${process.pid}-${name}${extname(path)}`)
+  const args = await RECIPES[name].args()
+  await promisify(execFile)("ffmpeg", ["-hide_banner", "-v", "error", "-y", ...args, draft])
+  renameSync(draft, path)
+  return path
+}
+
+const TEST_PICTURE = ["-f", "lavfi", "-i", "testsrc2=size=640x360:rate=25"]
+const TONE = ["-f", "lavfi", "-i", "sine=frequency=1000:sample_rate=44100"]
+const BASELINE = ["-c:v", "libx264", "-profile:v", "baseline", "-preset", "veryfast", "-pix_fmt", "yuv420p"]
+
+const RECIPES = {
+  /** 10 s, 640×360 at 25 fps, H.264 constrained baseline, AAC 44.1 kHz stereo; uneven keyframes up to 3 s apart. */
+  bbb: {
+    file: "bbb.flv",
+    args: async () => [...TEST_PICTURE, ...TONE, "-t", "10", ...BASELINE, "-g", "75", "-c:a", "aac", "-ac", "2"],
+  },
+  /** The same pictures with B-frames, H.264 High. */
+  bFrames: {
+    file: "b-frames.flv",
+    args: async () => [
+      ...["-i", await clip("bbb"), "-c:v", "libx264", "-profile:v", "high", "-preset", "veryfast"],
+      ...["-bf", "3", "-x264-params", "b-adapt=0", "-g", "50", "-c:a", "copy"],
+    ],
+  },
+  /** The same with 48 kHz mono sound. */
+  mono48k: {
+    file: "mono-48k.flv",
+    args: async () => ["-i", await clip("bbb"), "-c:v", "copy", "-c:a", "aac", "-ac", "1", "-ar", "48000"],
+  },
+  /** A test picture, 25 fps, a keyframe each second, with a steady 1 kHz tone from the first sample; AAC 44.1 kHz stereo. */
+  tone: {
+    file: "tone.flv",
+    args: async () => [
+      ...[...TEST_PICTURE, ...TONE, "-t", "10", ...BASELINE, "-g", "25"],
+      ...["-c:a", "aac", "-ac", "2", "-af", "volume=4"],
+    ],
+  },
+  /** 10 s of H.264 with access unit delimiters and SPS and PPS before each keyframe (every second), 640×360 at 30 fps. */
+  h264: {
+    file: "test-picture.h264",
+    args: async () => [
+      ...["-f", "lavfi", "-i", "testsrc2=size=640x360:rate=30", "-t", "10", ...BASELINE, "-bf", "0", "-g", "30"],
+      ...["-x264-params", "aud=1:repeat-headers=1", "-f", "h264"],
+    ],
+  },
+  /** 10 s of a 1 kHz tone, Opus 48 kHz stereo, one packet of 20 ms in each Ogg page. */
+  opus: {
+    file: "tone.ogg",
+    args: async () => [
+      ...["-f", "lavfi", "-i", "sine=frequency=1000:sample_rate=48000", "-t", "10", "-af", "volume=4", "-ac", "2"],
+      ...["-c:a", "libopus", "-b:a", "96k", "-frame_duration", "20", "-page_duration", "20000", "-f", "ogg"],
+    ],
+  },
+} as const
