@@ -15,7 +15,7 @@ export async function startChromium(scope: Scope, extraArgs: readonly string[] =
 }
 
 /**
- * Opens a page of the gateway with `window.harness` (browser/harness.js) in it. Uncaught errors of the page end up in the
+ * Opens a page of the gateway with `window.harness` and `window.barcode` (folder browser/) in it. Uncaught errors of the page end up in the
  * returned list.
  */
 export async function openPage(scope: Scope, browser: Browser, url: string): Promise<{ page: Page; errors: string[] }> {
@@ -23,7 +23,9 @@ export async function openPage(scope: Scope, browser: Browser, url: string): Pro
   scope.defer(() => page.close().catch(() => {}))
   const errors: string[] = []
   page.on("pageerror", (error) => errors.push(`${error}`))
-  await page.addInitScript({ path: join(import.meta.dirname, "browser/harness.js") })
+  for (const script of ["harness.js", "barcode.js"]) {
+    await page.addInitScript({ path: join(import.meta.dirname, "browser", script) })
+  }
   await page.goto(url)
   return { page, errors }
 }
@@ -37,7 +39,7 @@ const FLAGS = [
   "--disable-component-update",
   "--disable-sync",
   "--autoplay-policy=no-user-gesture-required",
-  "--use-fake-device-for-media-stream",
+  "--use-fake-device-for-media-stream=fps=30",
   "--use-fake-ui-for-media-stream",
   "--disable-background-timer-throttling",
   "--disable-renderer-backgrounding",

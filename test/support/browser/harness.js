@@ -141,5 +141,22 @@ window.harness = (() => {
     return all
   }
 
-  return { watch, publish, publishCamera, camera, countFrames, listen, receiverStats }
+  /** On a page with a player of its own: from its last POST to the first picture, once both have happened. */
+  function firstPictureMs() {
+    return firstPictureAt === undefined || postedAt === undefined ? undefined : firstPictureAt - postedAt
+  }
+
+  let postedAt
+  let firstPictureAt
+  const pageFetch = window.fetch
+  window.fetch = (input, options) => {
+    if (options?.method === "POST" && firstPictureAt === undefined) postedAt = performance.now()
+    return pageFetch(input, options)
+  }
+  document.addEventListener("DOMContentLoaded", () => {
+    const video = document.querySelector("video")
+    video?.requestVideoFrameCallback(() => (firstPictureAt = performance.now()))
+  })
+
+  return { firstPictureMs, watch, publish, publishCamera, camera, countFrames, listen, receiverStats }
 })()

@@ -1,0 +1,29 @@
+import type { Browser, Page } from "playwright-core"
+import { expect } from "vitest"
+import { openPage } from "./chromium.ts"
+import type { TestGateway } from "./gateway.ts"
+import type { Scope } from "./scope.ts"
+import { until } from "./wait.ts"
+
+/** Opens the watch page of a live stream and waits for its first picture. */
+export async function watchPage(
+  scope: Scope,
+  browser: Browser,
+  gateway: TestGateway,
+  stream: string,
+): Promise<{ page: Page; errors: string[]; firstPictureMs: number }> {
+  const { page, errors } = await openPage(scope, browser, `${gateway.httpUrl}/watch/${stream}`)
+  const firstPictureMs = await until("the first picture", () =>
+    page.evaluate<number | undefined>("harness.firstPictureMs()"),
+  )
+  return { page, errors, firstPictureMs }
+}
+
+/** The gateway still runs, answers, and has logged no bug. */
+export async function expectHealthy(gateway: TestGateway): Promise<void> {
+  expect((await fetch(`${gateway.httpUrl}/health`)).ok).toBe(true)
+  expect(gateway.process.stderrLines).toEqual([])
+  expect(gateway.log().filter(({ level }) => level >= ERROR_LEVEL)).toEqual([])
+}
+
+const ERROR_LEVEL = 50
