@@ -1,0 +1,235 @@
+import { randomBytes, randomUUID } from "node:crypto"
+import type { Socket } from "node:net"
+import { GatewayError } from "../../errors.ts"
+import type { StreamRegistry } from "../../hub/stream-registry.ts"
+import type { RtmpPlayRequested, RtmpPublishRequested, RtmpServerEvent } from "../../rtmp/server-events.ts"
+import type { RtmpServerOptions } from "../../rtmp/server-options.ts"
+import { RtmpServerSession } from "../../rtmp/server-session.ts"
+import type { Logger } from "../log.ts"
+import type { RtmpMessageCache } from "./message-cache.ts"
+import { RtmpPublisher } from "./publisher.ts"
+import { RtmpReader } from "./reader.ts"
+
+/** What all connections of an RTMP server share. */
+export interface ConnectionContext {
+  readonly registry: StreamRegistry
+  readonly logger: Logger
+  readonly nowMs: () => number
+  readonly sessionOptions: RtmpServerOptions
+  readonly messages: RtmpMessageCache
+  readonly readerQueueMaxBytes: number
+}
+
+/** One TCP connection: the socket, the session machine, and the publications and playbacks on it. */
+export class RtmpConnection {
+  readonly #socket: Socket
+  readonly #context: ConnectionContext
+  readonly #logger: Logger
+  readonly #session: RtmpServerSession
+  readonly #publishers = new Map<number, RtmpPublisher>()
+  readonly #readers = new Map<number, RtmpReader>()
+  #timer: NodeJS.Timeout | undefined
+  #timerAtMs = 0
+  #isCorked = false
+  #isEnding = false
+
+  constructor(socket: Socket, context: ConnectionContext) {
+    this.#socket = socket
+    this.#context = context
+    this.#logger = context.logger.child({ protocol: "rtmp", remote: `${socket.remoteAddress}:${socket.remotePort}` })
+    this.#session = new RtmpServerSession(context.sessionOptions, randomBytes(S1_RANDOM_BYTES), context.nowMs())
+    socket.setNoDelay(true)
+    socket.on("data", (bytes) => this.#run(() => this.#session.push(bytes as Uint8Array, context.nowMs())))
+    socket.on("error", (error) => this.#finish(error.message))
+    socket.on("end", () => this.#finish("the peer closed the connection"))
+    socket.on("close", () => this.#finish("the connection is gone"))
+    this.#armTimer()
+  }
+
+  /** Tells the peer that it is over and ends the connection; what does not leave in time is cut. */
+  end(reason: string): void {
+    for (const streamId of this.#publishers.keys()) this.#run(() => this.#session.endPublish(streamId, reason))
+    for (const streamId of this.#readers.keys()) this.#run(() => this.#session.endPlay(streamId, reason))
+    this.#finish(reason)
+  }
+
+  /** Cuts the connection. */
+  destroy(): void {
+    this.#finish("the gateway is closing")
+    this.#socket.destroy()
+  }
+
+  #run(step: () => RtmpServerEvent[]): void {
+    if (this.#isEnding) return
+    try {
+      for (const event of step()) this.#apply(event)
+      this.#armTimer()
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  #fail(error: unknown): void {
+    if (error instanceof GatewayError) {
+      this.#run(() => this.#session.fail(error))
+      return
+    }
+    this.#logger.error({ err: error }, "RTMP session failed because of a bug in the gateway")
+    this.#finish("internal error")
+    this.#socket.destroy()
+  }
+
+  #apply(event: RtmpServerEvent): void {
+    switch (event.type) {
+      case "send":
+        this.#send(event.bytes)
+        return
+      case "publishRequested":
+        this.#publish(event)
+        return
+      case "playRequested":
+        this.#play(event)
+        return
+      case "metadata":
+        this.#publishers.get(event.streamId)?.onMetadata(event)
+        return
+      case "audio":
+      case "video":
+        this.#publishers.get(event.streamId)?.onMedia(event)
+        return
+      case "receiveChanged":
+        this.#readers.get(event.streamId)?.onReceiveChanged(event)
+        return
+      case "publishEnded":
+        this.#publishers.get(event.streamId)?.stop("the publisher ended it")
+        this.#publishers.delete(event.streamId)
+        return
+      case "playEnded":
+        this.#readers.get(event.streamId)?.stop("the reader ended it")
+        this.#readers.delete(event.streamId)
+        return
+      case "close":
+        if (event.error !== undefined) this.#logger.warn({ code: event.error.code }, `RTMP error: ${event.reason}`)
+        this.#finish(event.reason)
+    }
+  }
+
+  #publish(request: RtmpPublishRequested): void {
+    const { streamId } = request
+    const id = randomUUID()
+    const { registry, nowMs } = this.#context
+    try {
+      const logger = this.#logger.child({ sessionId: id })
+      const onRevoked = (reason: string) => this.#endStream(streamId, reason)
+      this.#publishers.set(streamId, new RtmpPublisher(request, { id, registry, nowMs, logger, onRevoked }))
+    } catch (error) {
+      if (!(error instanceof GatewayError)) throw error
+      this.#logRefusal("publisher", request, error)
+      this.#run(() => this.#session.rejectPublish(streamId, "NetStream.Publish.BadName", error.message))
+      return
+    }
+    this.#run(() => this.#session.acceptPublish(streamId))
+  }
+
+  #play(request: RtmpPlayRequested): void {
+    const { streamId } = request
+    const id = randomUUID()
+    const { registry, nowMs, messages, readerQueueMaxBytes } = this.#context
+    const socket = this.#socket
+    const output = {
+      get queuedBytes() {
+        return socket.writableLength
+      },
+      send: (bytes: Uint8Array) => this.#send(bytes),
+    }
+    let reader: RtmpReader
+    try {
+      reader = new RtmpReader(request, {
+        id,
+        registry,
+        nowMs,
+        messages,
+        output,
+        logger: this.#logger.child({ sessionId: id }),
+        maxQueueBytes: readerQueueMaxBytes,
+        slowTimeoutMs: SLOW_READER_TIMEOUT_MS,
+        onEnded: (reason) => this.#endStream(streamId, reason),
+        onError: (error) => this.#fail(error),
+      })
+    } catch (error) {
+      if (!(error instanceof GatewayError)) throw error
+      this.#logRefusal("reader", request, error)
+      const code = error.code === "session.limit" ? "NetStream.Play.Failed" : "NetStream.Play.StreamNotFound"
+      this.#run(() => this.#session.rejectPlay(streamId, code, error.message))
+      return
+    }
+    this.#readers.set(streamId, reader)
+    this.#run(() => this.#session.acceptPlay(streamId))
+    reader.start()
+  }
+
+  #logRefusal(role: string, { app, stream }: RtmpPublishRequested | RtmpPlayRequested, error: GatewayError): void {
+    const name = `${app}/${stream}`.slice(0, MAX_LOGGED_NAME)
+    this.#logger.warn({ stream: name, code: error.code }, `${role} refused: ${error.message}`)
+  }
+
+  /** The hub has ended a publication or a playback: tell the peer, and leave if it was the last one here. */
+  #endStream(streamId: number, reason: string): void {
+    if (this.#publishers.delete(streamId)) this.#run(() => this.#session.endPublish(streamId, reason))
+    if (this.#readers.delete(streamId)) this.#run(() => this.#session.endPlay(streamId, reason))
+    if (this.#publishers.size === 0 && this.#readers.size === 0) this.#finish(reason)
+  }
+
+  /** All that is written in one turn of the event loop leaves in one system call. */
+  #send(bytes: Uint8Array): void {
+    if (this.#isEnding || !this.#socket.writable) return
+    if (!this.#isCorked) {
+      this.#isCorked = true
+      this.#socket.cork()
+      queueMicrotask(() => this.#uncork())
+    }
+    this.#socket.write(bytes)
+  }
+
+  #uncork(): void {
+    if (!this.#isCorked) return
+    this.#isCorked = false
+    this.#socket.uncork()
+  }
+
+  #finish(reason: string): void {
+    if (this.#isEnding) return
+    this.#isEnding = true
+    clearTimeout(this.#timer)
+    for (const publisher of this.#publishers.values()) publisher.stop(reason)
+    for (const reader of this.#readers.values()) reader.stop(reason)
+    this.#publishers.clear()
+    this.#readers.clear()
+    this.#uncork()
+    if (this.#socket.destroyed) return
+    this.#socket.end()
+    const cut = setTimeout(() => this.#socket.destroy(), FLUSH_TIMEOUT_MS)
+    this.#socket.once("close", () => clearTimeout(cut))
+  }
+
+  /** The timer is left alone while it is early enough; when it fires too early, it is armed anew. */
+  #armTimer(): void {
+    const atMs = this.#session.nextTimeoutMs
+    if (this.#isEnding || atMs === undefined) return
+    if (this.#timer !== undefined && this.#timerAtMs <= atMs) return
+    clearTimeout(this.#timer)
+    this.#timerAtMs = atMs
+    this.#timer = setTimeout(
+      () => {
+        this.#timer = undefined
+        this.#run(() => this.#session.onTimeout(this.#context.nowMs()))
+      },
+      Math.max(1, Math.ceil(atMs - this.#context.nowMs())),
+    )
+  }
+}
+
+const S1_RANDOM_BYTES = 1_528
+const SLOW_READER_TIMEOUT_MS = 10_000
+const FLUSH_TIMEOUT_MS = 2_000
+const MAX_LOGGED_NAME = 160

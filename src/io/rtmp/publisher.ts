@@ -1,0 +1,110 @@
+import { FlvToFrames } from "../../bridge/flv-to-frames.ts"
+import type { LiveStream, PublisherSession } from "../../hub/live-stream.ts"
+import { parseStreamName } from "../../hub/stream-name.ts"
+import type { StreamRegistry } from "../../hub/stream-registry.ts"
+import { amfField } from "../../rtmp/amf0.ts"
+import type { RtmpMedia, RtmpMetadata, RtmpPublishRequested } from "../../rtmp/server-events.ts"
+import type { Logger } from "../log.ts"
+
+/** What a publisher needs from the connection it lives on. */
+export interface PublisherContext {
+  readonly id: string
+  readonly registry: StreamRegistry
+  readonly logger: Logger
+  readonly nowMs: () => number
+  /** Called when the hub ends the publication. */
+  readonly onRevoked: (reason: string) => void
+}
+
+/** One publication over RTMP: its messages become frames of a live stream. */
+export class RtmpPublisher implements PublisherSession {
+  readonly id: string
+  readonly protocol = "rtmp"
+  readonly token: string | undefined
+  readonly #context: PublisherContext
+  readonly #logger: Logger
+  readonly #stream: LiveStream
+  readonly #frames: FlvToFrames
+  readonly #startedAtMs: number
+  readonly #totals = { videoFrames: 0, audioFrames: 0, bytes: 0 }
+  #hasWarned = false
+  #isEnded = false
+
+  /** Takes the name in the registry. Throws `stream.name`, `stream.busy` or `session.limit`. */
+  constructor(request: RtmpPublishRequested, context: PublisherContext) {
+    const name = parseStreamName(request.app, request.stream)
+    this.id = context.id
+    this.token = request.query.get("token")
+    this.#context = context
+    this.#logger = context.logger.child({ stream: name })
+    this.#startedAtMs = context.nowMs()
+    this.#stream = context.registry.publish(name, this, this.#startedAtMs)
+    this.#frames = new FlvToFrames(startUs(this.#stream, this.#startedAtMs))
+    this.#logger.info("publisher connected")
+  }
+
+  /** RTMP has no way to ask for one. */
+  requestKeyframe(): void {}
+
+  /** The hub ends the publication. */
+  end(reason: string): void {
+    if (this.#isEnded) return
+    this.stop(reason)
+    this.#context.onRevoked(reason)
+  }
+
+  /** Lets readers know which kinds will come before they do. */
+  onMetadata({ values }: RtmpMetadata): void {
+    if (amfField(values, "videocodecid") === AVC_CODEC_ID) this.#stream.useSource("video", "frames")
+    if (amfField(values, "audiocodecid") === AAC_CODEC_ID) this.#stream.useSource("audio", "aac")
+  }
+
+  /** Throws what `FlvToFrames` throws. */
+  onMedia({ type, timestampMs, payload }: RtmpMedia): void {
+    if (this.#isEnded) return
+    this.#totals.bytes += payload.length
+    if (type === "video") {
+      const frame = this.#frames.pushVideo(timestampMs, payload)
+      if (frame === undefined) return
+      this.#totals.videoFrames++
+      if (this.#frames.hasBFrames) this.#warnOfBFrames()
+      this.#stream.pushFrame(frame)
+    } else {
+      const frame = this.#frames.pushAudio(timestampMs, payload)
+      if (frame === undefined) return
+      this.#totals.audioFrames++
+      this.#stream.pushFrame(frame)
+    }
+  }
+
+  /** Gives the name back; does nothing the second time. */
+  stop(reason: string): void {
+    if (this.#isEnded) return
+    this.#isEnded = true
+    this.#context.registry.unpublish(this.#stream, this, reason)
+    const durationMs = Math.round(this.#context.nowMs() - this.#startedAtMs)
+    this.#logger.info({ reason, durationMs, ...this.#totals }, "publisher gone")
+  }
+
+  #warnOfBFrames(): void {
+    if (this.#hasWarned) return
+    this.#hasWarned = true
+    this.#logger.warn(
+      "the video has B-frames, which browsers show out of order or late over WebRTC: set B-frames to 0 in the encoder (x264: bframes=0, or tune zerolatency)",
+    )
+  }
+}
+
+/** A publisher that takes over goes on after what the lanes already hold. */
+function startUs(stream: LiveStream, nowMs: number): number {
+  const { videoFrames, videoPackets, aacFrames, opusFrames, audioPackets } = stream.lanes
+  let startUs = stream.timelineUs(nowMs)
+  for (const { last } of [videoFrames, videoPackets, aacFrames, opusFrames, audioPackets]) {
+    if (last !== undefined) startUs = Math.max(startUs, last.ptsUs + FRAME_GAP_US)
+  }
+  return startUs
+}
+
+const AVC_CODEC_ID = 7
+const AAC_CODEC_ID = 10
+const FRAME_GAP_US = 40_000

@@ -1,0 +1,82 @@
+import { type AddressInfo, createServer } from "node:net"
+import type { StreamRegistry } from "../../hub/stream-registry.ts"
+import { RTMP_SERVER_DEFAULTS } from "../../rtmp/server-options.ts"
+import { listenError } from "../http-server.ts"
+import type { Logger } from "../log.ts"
+import { type ConnectionContext, RtmpConnection } from "./connection.ts"
+import { RtmpMessageCache } from "./message-cache.ts"
+
+/** Where the RTMP server listens, its limits, and what it works with. */
+export interface RtmpServerConfig {
+  readonly host: string
+  /** 0 takes a free port. */
+  readonly port: number
+  readonly maxConnections: number
+  readonly setupTimeoutMs: number
+  readonly idleTimeoutMs: number
+  readonly maxMessageBytes: number
+  readonly readerQueueMaxBytes: number
+}
+
+/** What the RTMP server works with. */
+export interface RtmpServerDependencies {
+  readonly registry: StreamRegistry
+  readonly logger: Logger
+  /** The gateway's clock, the one that the hub's times are of. */
+  readonly nowMs: () => number
+}
+
+/** A listening RTMP server. */
+export interface RtmpServer {
+  readonly port: number
+  /** Takes no new connections, tells all peers, and cuts what is left when the time is over. */
+  close(timeoutMs: number): Promise<void>
+}
+
+/** Starts the RTMP server. Throws `listen.failed`. */
+export function startRtmpServer(config: RtmpServerConfig, dependencies: RtmpServerDependencies): Promise<RtmpServer> {
+  const sessionOptions = {
+    ...RTMP_SERVER_DEFAULTS,
+    maxMessageBytes: config.maxMessageBytes,
+    maxPendingBytes: config.maxMessageBytes + RTMP_SERVER_DEFAULTS.maxPendingBytes,
+    commandTimeoutMs: config.setupTimeoutMs,
+    idleTimeoutMs: config.idleTimeoutMs,
+  }
+  const context: ConnectionContext = {
+    ...dependencies,
+    sessionOptions,
+    messages: new RtmpMessageCache(sessionOptions.chunkSizeBytes),
+    readerQueueMaxBytes: config.readerQueueMaxBytes,
+  }
+  const connections = new Set<RtmpConnection>()
+  const server = createServer((socket) => {
+    if (connections.size >= config.maxConnections) {
+      dependencies.logger.warn({ protocol: "rtmp", code: "session.limit" }, "RTMP connection refused: too many")
+      socket.on("error", () => {}) // it is gone either way
+      socket.destroy()
+      return
+    }
+    const connection = new RtmpConnection(socket, context)
+    connections.add(connection)
+    socket.once("close", () => connections.delete(connection))
+  })
+  return new Promise((resolve, reject) => {
+    server.once("error", (cause) => reject(listenError("RTMP", config.host, config.port, cause)))
+    server.listen(config.port, config.host, () => {
+      resolve({ port: (server.address() as AddressInfo).port, close })
+    })
+  })
+
+  function close(timeoutMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const cut = setTimeout(() => {
+        for (const connection of [...connections]) connection.destroy()
+      }, timeoutMs)
+      server.close(() => {
+        clearTimeout(cut)
+        resolve()
+      })
+      for (const connection of [...connections]) connection.end("the gateway is closing")
+    })
+  }
+}
