@@ -126,7 +126,8 @@ const WASI_ENOSYS = 52
 
 /** Failures by number, of libopus, of libavutil/error.h and of wasm/bridge.c. */
 const ERROR_NAMES: ReadonlyMap<number, string> = new Map([
-  [-1, "bad argument"],
+  [-1, "not decodable"],
+  [-28, "bad argument"],
   [-4, "corrupted stream"],
   [-1001, "out of range"],
   [-1002, "unusable rate or channels"],
