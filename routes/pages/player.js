@@ -1,0 +1,227 @@
+import { sleep } from "./dom.js"
+import { openSession, SignalingError } from "./signaling.js"
+import { StatsMeter } from "./stats.js"
+
+/**
+ * A WHEP player that looks after itself: it waits for a stream that is not live, comes back when it does, and connects again when media
+ * stop. `onState({state, detail})` tells: `connecting`, `live`, `waiting` (never live yet), `ended` (was live), `failed`.
+ */
+export class Player {
+  #endpoint
+  #video
+  #onState
+  #stop = new AbortController()
+  #wake = new AbortController()
+  #meter = new StatsMeter()
+  #wasLive = false
+  #endSession = () => {}
+  pc = null
+  state = "connecting"
+  detail = ""
+  /** Set while the viewer has paused, so that a new connection does not start playing by itself. */
+  isPaused = false
+  /** From the POST to the first picture on the screen, of the current connection. */
+  firstFrameMs = undefined
+
+  constructor({ endpoint, video, onState }) {
+    this.#endpoint = endpoint
+    this.#video = video
+    this.#onState = onState
+  }
+
+  /** Runs until `stop()`; resolves then. */
+  async run() {
+    const { signal } = this.#stop
+    let failures = 0
+    let waits = 0
+    while (!signal.aborted) {
+      let delayMs
+      try {
+        if (this.state !== "waiting" && this.state !== "ended") this.#set("connecting", "")
+        await this.#playOnce()
+        failures = 0
+        waits = 0
+        delayMs = 0
+      } catch (error) {
+        if (signal.aborted) break
+        if (error.code === "stream.not_live") {
+          this.#set(this.#wasLive ? "ended" : "waiting", error.message)
+          failures = 0
+          delayMs = document.hidden ? 4_000 : Math.min(1_000 + waits++ * 50, 2_000)
+        } else {
+          delayMs = isFinal(error) ? undefined : Math.min(500 * 2 ** failures++, 8_000)
+          this.#set("failed", error.message)
+        }
+      }
+      await this.#pause(delayMs)
+    }
+  }
+
+  /** Tries again at once. */
+  retry() {
+    this.#wake.abort()
+  }
+
+  /** Ends it for good; the session is closed at once, because the page may be going away. */
+  stop() {
+    this.#endSession()
+    this.#stop.abort()
+    this.#wake.abort()
+  }
+
+  async stats() {
+    if (this.pc === null) return undefined
+    const reading = await this.#meter.read(this.pc)
+    return { ...reading, firstFrameMs: this.firstFrameMs }
+  }
+
+  /** One connection from the POST to its end; throws where it never came to live. */
+  async #playOnce() {
+    const pc = new RTCPeerConnection({ bundlePolicy: "max-bundle" })
+    const attempt = new AbortController()
+    const abort = () => attempt.abort()
+    this.#stop.signal.addEventListener("abort", abort, { once: true })
+    this.pc = pc
+    this.#meter = new StatsMeter()
+    this.firstFrameMs = undefined
+    try {
+      const media = this.#receiveInto(pc)
+      const startedAt = performance.now()
+      this.#endSession = await openSession(pc, this.#endpoint, { signal: attempt.signal })
+      if (this.state === "waiting" || this.state === "ended") this.#set("connecting", "")
+      this.#watchFirstFrame(media, startedAt, attempt.signal)
+      await this.#untilOver(pc, attempt.signal)
+    } finally {
+      this.#stop.signal.removeEventListener("abort", abort)
+      abort()
+      this.#endSession()
+      this.#endSession = () => {}
+      pc.close()
+    }
+  }
+
+  #receiveInto(pc) {
+    for (const kind of ["audio", "video"]) pc.addTransceiver(kind, { direction: "recvonly" })
+    const media = new MediaStream()
+    const show = () => {
+      if (this.#video.srcObject !== media) this.#video.srcObject = media
+      if (!this.isPaused) this.#video.play().catch(() => {}) // not allowed before the first click
+    }
+    pc.addEventListener("track", ({ track, receiver }) => {
+      // The least delay that the network allows; the browser raises it by itself where packets come unevenly.
+      if ("jitterBufferTarget" in receiver) receiver.jitterBufferTarget = 0
+      if ("playoutDelayHint" in receiver) receiver.playoutDelayHint = 0
+      media.addTrack(track)
+      // The old picture stays until the new one comes.
+      if (this.#video.srcObject === null) show()
+      else track.addEventListener("unmute", show, { once: true })
+    })
+    return media
+  }
+
+  #watchFirstFrame(media, startedAt, signal) {
+    const goLive = () => this.#goLive(startedAt)
+    const onFrame = () => (this.#video.srcObject === media ? goLive() : next())
+    const next = () => {
+      if (!signal.aborted) this.#video.requestVideoFrameCallback(onFrame)
+    }
+    if (media.getVideoTracks().length > 0 && "requestVideoFrameCallback" in this.#video) next()
+    else this.#video.addEventListener("playing", goLive, { signal })
+  }
+
+  #goLive(startedAt) {
+    if (this.state === "live" || this.#stop.signal.aborted) return
+    this.firstFrameMs = Math.round(performance.now() - startedAt)
+    this.#wasLive = true
+    this.#set("live", "")
+  }
+
+  /** Resolves when a connection that was live has ended, throws when it never came to be. */
+  async #untilOver(pc, signal) {
+    const openedAt = performance.now()
+    let media = { bytes: -1, frames: 0 }
+    let movedAt = openedAt
+    let connectedAt = openedAt
+    const nextChange = stateChanges(pc, signal)
+    while (!signal.aborted) {
+      await nextChange(TICK_MS)
+      if (signal.aborted) return
+      const now = performance.now()
+      if (pc.connectionState !== "disconnected") connectedAt = now
+      if (isGone(pc) || now - connectedAt >= DISCONNECTED_LIMIT_MS) return this.#requireLive("The connection was lost.")
+      const before = media.bytes
+      media = await receivedMedia(pc)
+      if (media.bytes !== before) movedAt = now
+      // A hidden page and a paused video are not told of frames.
+      if (media.frames > 0 && (document.hidden || this.#video.paused)) this.#goLive(openedAt)
+      if (this.state === "live" && now - movedAt >= SILENCE_LIMIT_MS) return
+      if (this.state !== "live" && now - openedAt >= START_LIMIT_MS) {
+        throw new Error(pc.connectionState === "connected" ? NO_PICTURE : NO_CONNECTION)
+      }
+    }
+  }
+
+  #requireLive(message) {
+    if (this.state !== "live") throw new Error(message)
+  }
+
+  async #pause(delayMs) {
+    this.#wake = new AbortController()
+    if (this.#stop.signal.aborted) return
+    if (delayMs === undefined) await new Promise((resolve) => this.#wake.signal.addEventListener("abort", resolve))
+    else if (delayMs > 0) await sleep(delayMs, this.#wake.signal)
+  }
+
+  #set(state, detail) {
+    if (this.state === state && this.detail === detail) return
+    this.state = state
+    this.detail = detail
+    this.#onState({ state, detail })
+  }
+}
+
+/** Trying again will not help: the browser cannot play this, or the address is wrong. */
+function isFinal(error) {
+  return error instanceof SignalingError && error.status >= 400 && error.status < 500 && error.status !== 409
+}
+
+/** The gateway closes DTLS when the stream ends; the connection state notices much later. */
+function transportClosed(pc) {
+  return pc.getReceivers().some((receiver) => receiver.transport?.state === "closed")
+}
+
+function isGone(pc) {
+  return pc.connectionState === "failed" || pc.connectionState === "closed" || transportClosed(pc)
+}
+
+/** Returns a function that waits for the next change of the connection, or for some time. */
+function stateChanges(pc, signal) {
+  let wake = () => {}
+  const onChange = () => wake()
+  pc.addEventListener("connectionstatechange", onChange, { signal })
+  for (const { transport } of pc.getReceivers()) transport?.addEventListener("statechange", onChange, { signal })
+  signal.addEventListener("abort", onChange)
+  return (ms) =>
+    new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms)
+      wake = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+}
+
+async function receivedMedia(pc) {
+  const inbound = [...(await pc.getStats()).values()].filter((entry) => entry.type === "inbound-rtp")
+  return {
+    bytes: inbound.reduce((sum, entry) => sum + entry.bytesReceived, 0),
+    frames: inbound.reduce((sum, entry) => sum + (entry.framesDecoded ?? 0), 0),
+  }
+}
+
+const TICK_MS = 500
+const SILENCE_LIMIT_MS = 2_500
+const DISCONNECTED_LIMIT_MS = 3_000
+const START_LIMIT_MS = 12_000
+const NO_PICTURE = "Connected, but no picture came. The stream may be waiting for its next keyframe."
+const NO_CONNECTION = "The media connection could not be made. A firewall may block UDP to the gateway."

@@ -1,0 +1,154 @@
+import { sleep } from "./dom.js"
+import { openSession, SignalingError } from "./signaling.js"
+import { StatsMeter } from "./stats.js"
+
+/**
+ * Publishes a MediaStream by WHIP and connects again where the connection breaks.
+ * `onState({state, detail})` tells: `connecting`, `live`, `reconnecting`, `stopped`; the last one with a detail where it was not wanted.
+ */
+export class Publisher {
+  #endpoint
+  #onState
+  #stop = new AbortController()
+  #meter = new StatsMeter()
+  #endSession = () => {}
+  pc = null
+  state = "stopped"
+
+  constructor({ endpoint, onState }) {
+    this.#endpoint = endpoint
+    this.#onState = onState
+  }
+
+  /** Publishes until `stop()`, or until the gateway refuses. */
+  async run(stream, { token, maxBitrateBps }) {
+    const { signal } = this.#stop
+    let failures = 0
+    this.#set("connecting", "")
+    while (!signal.aborted) {
+      try {
+        await this.#publishOnce(stream, { token, maxBitrateBps })
+        failures = 0
+      } catch (error) {
+        if (signal.aborted) break
+        // Our own former session may hold the name until the gateway has noticed that it is dead.
+        const mayPass =
+          !(error instanceof SignalingError) ||
+          error.status >= 500 ||
+          (this.#hasBeenLive && error.code === "stream.busy")
+        if (!mayPass || (!this.#hasBeenLive && failures >= 2) || failures >= 20) return this.#finish(error.message)
+        failures++
+      }
+      if (signal.aborted) break
+      if (this.#hasBeenLive) this.#set("reconnecting", "The connection was lost; connecting again.")
+      await sleep(Math.min(300 * 2 ** failures, 5_000), signal)
+    }
+    this.#finish("")
+  }
+
+  /** Replaces a track without a new session, for another camera or microphone. */
+  async replaceTrack(track) {
+    const sender = this.pc?.getSenders().find((s) => s.track?.kind === track.kind)
+    await sender?.replaceTrack(track)
+  }
+
+  /** Ends it for good; the session is closed at once, because the page may be going away. */
+  stop() {
+    this.#endSession()
+    this.#stop.abort()
+  }
+
+  async stats() {
+    return this.pc === null ? undefined : await this.#meter.read(this.pc)
+  }
+
+  #hasBeenLive = false
+
+  async #publishOnce(stream, { token, maxBitrateBps }) {
+    const pc = new RTCPeerConnection({ bundlePolicy: "max-bundle" })
+    this.pc = pc
+    this.#meter = new StatsMeter()
+    try {
+      for (const track of stream.getTracks()) addSender(pc, track, stream, maxBitrateBps)
+      this.#endSession = await openSession(pc, this.#endpoint, { token, signal: this.#stop.signal })
+      await limitBitrate(pc, maxBitrateBps)
+      await this.#untilLost(pc)
+    } finally {
+      this.#endSession()
+      this.#endSession = () => {}
+      pc.close()
+    }
+  }
+
+  /** Resolves when a connection is lost, throws where it never came to be. */
+  async #untilLost(pc) {
+    const { signal } = this.#stop
+    const openedAt = performance.now()
+    let connectedAt = openedAt
+    while (!signal.aborted) {
+      await sleep(TICK_MS, signal)
+      const now = performance.now()
+      const isClosed = pc.getSenders().some((sender) => sender.transport?.state === "closed")
+      if (isClosed || pc.connectionState === "failed" || pc.connectionState === "closed") break
+      if (pc.connectionState === "connected") {
+        connectedAt = now
+        this.#hasBeenLive = true
+        this.#set("live", "")
+      }
+      if (this.state === "live" && now - connectedAt > DISCONNECTED_LIMIT_MS) break
+      if (this.state !== "live" && now - openedAt > START_LIMIT_MS) break
+    }
+    if (this.state !== "live" && !signal.aborted) {
+      throw new Error("The media connection could not be made. A firewall may block UDP to the gateway.")
+    }
+  }
+
+  #finish(detail) {
+    this.#stop.abort()
+    this.#set("stopped", detail)
+  }
+
+  #set(state, detail) {
+    if (this.state === state) return
+    this.state = state
+    this.#onState({ state, detail })
+  }
+}
+
+function addSender(pc, track, stream, maxBitrateBps) {
+  const isVideo = track.kind === "video"
+  const transceiver = pc.addTransceiver(track, {
+    direction: "sendonly",
+    streams: [stream],
+    sendEncodings: [{ maxBitrate: isVideo ? maxBitrateBps : AUDIO_BITRATE_BPS }],
+  })
+  if (isVideo) preferH264(transceiver)
+}
+
+/** H.264 is what the gateway takes; packetization mode 1 and constrained baseline are what every receiver takes. */
+function preferH264(transceiver) {
+  const codecs = RTCRtpSender.getCapabilities?.("video")?.codecs ?? []
+  if (transceiver.setCodecPreferences === undefined || codecs.length === 0) return
+  const rank = ({ mimeType, sdpFmtpLine = "" }) => {
+    if (mimeType.toLowerCase() !== "video/h264") return 3
+    if (!sdpFmtpLine.includes("packetization-mode=1")) return 2
+    return /profile-level-id=42e0/i.test(sdpFmtpLine) ? 0 : 1
+  }
+  transceiver.setCodecPreferences([...codecs].sort((a, b) => rank(a) - rank(b)))
+}
+
+/** Some browsers forget what `sendEncodings` said; say it again, and keep an even rate rather than a sharp still. */
+async function limitBitrate(pc, maxBitrateBps) {
+  for (const sender of pc.getSenders()) {
+    if (sender.track?.kind !== "video") continue
+    const parameters = sender.getParameters()
+    for (const encoding of parameters.encodings ?? []) encoding.maxBitrate = maxBitrateBps
+    if (sender.track.contentHint !== "detail") parameters.degradationPreference = "maintain-framerate"
+    await sender.setParameters(parameters).catch(() => {})
+  }
+}
+
+const AUDIO_BITRATE_BPS = 128_000
+const TICK_MS = 200
+const DISCONNECTED_LIMIT_MS = 4_000
+const START_LIMIT_MS = 12_000

@@ -1,0 +1,51 @@
+/** What the gateway answers instead of 201, from its problem details (RFC 9457). */
+export class SignalingError extends Error {
+  constructor(status, code, detail) {
+    super(detail)
+    this.status = status
+    this.code = code
+  }
+}
+
+/**
+ * Opens a WHIP or WHEP session: posts the local offer at once, without waiting for candidates (the gateway is ICE-lite and learns ours from
+ * the checks), and applies the answer. Returns a function that ends the session, also while the page is being left.
+ */
+export async function openSession(pc, endpoint, { token, signal } = {}) {
+  await pc.setLocalDescription(withStereo(await pc.createOffer()))
+  const headers = { "content-type": "application/sdp" }
+  if (token) headers.authorization = `Bearer ${token}`
+  const response = await fetch(endpoint, { method: "POST", headers, body: pc.localDescription.sdp, signal })
+  if (response.status !== 201) throw await signalingError(response)
+  const session = new URL(response.headers.get("location"), response.url)
+  let hasEnded = false
+  const end = () => {
+    if (hasEnded) return
+    hasEnded = true
+    const auth = token ? { authorization: `Bearer ${token}` } : {}
+    fetch(session, { method: "DELETE", headers: auth, keepalive: true }).catch(() => {})
+  }
+  try {
+    const sdp = await response.text()
+    if (signal?.aborted) throw new DOMException("aborted", "AbortError")
+    await pc.setRemoteDescription({ type: "answer", sdp })
+  } catch (error) {
+    end()
+    throw error
+  }
+  return end
+}
+
+/** Asks for two channels of Opus, both ways; browsers settle for one without it. */
+function withStereo({ type, sdp }) {
+  const payloadType = /^a=rtpmap:(\d+) opus\/48000/im.exec(sdp)?.[1]
+  if (payloadType === undefined) return { type, sdp }
+  const fmtp = new RegExp(`^a=fmtp:${payloadType} (?!.*\\bstereo=1).*$`, "m")
+  return { type, sdp: sdp.replace(fmtp, "$&;stereo=1;sprop-stereo=1") }
+}
+
+async function signalingError(response) {
+  const problem = await response.json().catch(() => ({}))
+  const detail = problem.detail ?? `the gateway answered ${response.status}`
+  return new SignalingError(response.status, problem.code ?? "unknown", detail)
+}

@@ -1,0 +1,158 @@
+import { $, formatBitrate, renderRows, streamOfPage } from "./dom.js"
+import { Player } from "./player.js"
+
+const { name, path } = streamOfPage()
+const stage = $("#stage")
+const video = $("#video")
+const statsPanel = $("#stats")
+
+document.title = `${name} · Whipstitch`
+$("#title").textContent = name
+
+const player = new Player({ endpoint: `/whep/${path}`, video, onState: showState })
+let lastStats
+
+/** For tests and for the curious: the connection, the state, and a reading of the statistics. */
+window.whipstitch = {
+  get pc() {
+    return player.pc
+  },
+  get state() {
+    return player.state
+  },
+  stats: () => player.stats(),
+}
+
+function showState({ state, detail }) {
+  stage.dataset.state = state
+  const [title, text] = NOTICES[state] ?? ["", ""]
+  $("#notice-title").textContent = title
+  $("#notice-text").textContent = state === "failed" ? detail : text
+  $("#retry").hidden = state !== "failed"
+  $("#badge").textContent = state === "live" ? "Live" : "Off air"
+  if (state !== "live") $("#facts").textContent = ""
+  updateControls()
+}
+
+const NOTICES = {
+  connecting: ["Connecting", ""],
+  waiting: ["Not live yet", "The picture appears here by itself as soon as somebody publishes."],
+  ended: ["The stream has ended", "Should it come back, it will play on here by itself."],
+  failed: ["No connection", ""],
+  live: ["", ""],
+}
+
+function updateControls() {
+  const isSilent = video.muted || video.volume === 0
+  setToggle($("#mute"), isSilent, isSilent ? "Sound on" : "Sound off")
+  setToggle($("#pause"), player.isPaused, player.isPaused ? "Play" : "Pause")
+  const hasAudio = (video.srcObject?.getAudioTracks().length ?? 0) > 0
+  $("#sound-hint").hidden = !(player.state === "live" && hasAudio && video.muted && !hintDone)
+  $("#volume").value = video.muted ? 0 : video.volume
+}
+
+function setToggle(button, isOn, label) {
+  button.classList.toggle("is-on", isOn)
+  button.setAttribute("aria-label", label)
+}
+
+let hintDone = false
+
+function toggleMute() {
+  hintDone = true
+  video.muted = !video.muted
+  if (!video.muted && video.volume === 0) video.volume = 1
+  if (!player.isPaused) video.play().catch(() => {})
+}
+
+function togglePause() {
+  player.isPaused = !player.isPaused
+  // A live picture goes on at the present moment, not where it was left.
+  if (player.isPaused) video.pause()
+  else video.play().catch(() => {})
+  updateControls()
+}
+
+function toggleFullscreen() {
+  if (document.fullscreenElement) document.exitFullscreen()
+  else if (stage.requestFullscreen) stage.requestFullscreen().catch(() => {})
+  else video.webkitEnterFullscreen?.()
+}
+
+function toggleStats() {
+  statsPanel.hidden = !statsPanel.hidden
+  $("#stats-toggle").setAttribute("aria-pressed", String(!statsPanel.hidden))
+  renderStats()
+}
+
+function renderStats() {
+  const { video: v, audio: a } = lastStats?.inbound ?? {}
+  const size = v?.widthPx === undefined ? undefined : `${v.widthPx}×${v.heightPx}`
+  if (player.state === "live")
+    $("#facts").textContent = [size, v?.codec && "H.264", a && "Opus"].filter(Boolean).join(" · ")
+  if (statsPanel.hidden) return
+  const number = (value, unit, digits = 0) => (value === undefined ? "–" : `${value.toFixed(digits)}${unit}`)
+  renderRows(statsPanel, [
+    ["Picture", size === undefined ? "–" : `${size} at ${number(v.fps, " fps")}`],
+    ["Video", `${formatBitrate(v?.bitrateBps)} · ${v?.codec ?? "–"}`],
+    ["Audio", a === undefined ? "none" : `${formatBitrate(a.bitrateBps)} · ${a.codec ?? "–"}`],
+    ["Packets lost", `${(v?.packetsLost ?? 0) + (a?.packetsLost ?? 0)}`],
+    ["Jitter buffer", `${number(v?.jitterBufferMs, " ms")} video, ${number(a?.jitterBufferMs, " ms")} audio`],
+    ["Round trip", number(lastStats?.rttMs, " ms", 1)],
+    ["Freezes", `${v?.raw.freezeCount ?? 0} (${number(v?.raw.totalFreezesDuration, " s", 1)})`],
+    ["Frames dropped", `${v?.raw.framesDropped ?? 0}`],
+    ["First picture", number(lastStats?.firstFrameMs, " ms")],
+  ])
+}
+
+$("#mute").addEventListener("click", toggleMute)
+$("#sound-hint").addEventListener("click", toggleMute)
+$("#pause").addEventListener("click", togglePause)
+$("#stats-toggle").addEventListener("click", toggleStats)
+$("#fullscreen").addEventListener("click", toggleFullscreen)
+$("#retry").addEventListener("click", () => player.retry())
+$("#volume").addEventListener("input", ({ target }) => {
+  hintDone = true
+  video.volume = Number(target.value)
+  video.muted = video.volume === 0
+})
+video.addEventListener("volumechange", updateControls)
+video.addEventListener("dblclick", toggleFullscreen)
+// Full screen on a phone and the media keys can pause the element without our button.
+video.addEventListener("pause", updateControls)
+
+const KEYS = { m: toggleMute, f: toggleFullscreen, s: toggleStats, " ": togglePause }
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return
+  if (event.key === " " && event.target.closest("button, a, input")) return
+  const action = KEYS[event.key.toLowerCase()]
+  if (action === undefined) return
+  event.preventDefault()
+  action()
+})
+
+let idleTimer
+function showControls() {
+  stage.classList.add("is-active")
+  clearTimeout(idleTimer)
+  idleTimer = setTimeout(() => stage.classList.remove("is-active"), 2_500)
+}
+for (const type of ["pointermove", "pointerdown", "focusin"]) stage.addEventListener(type, showControls)
+
+setInterval(async () => {
+  lastStats = await player.stats()
+  renderStats()
+}, 1_000)
+
+window.addEventListener("pagehide", () => player.stop())
+// The page came back from the browser's memory, where its connection could not live on.
+window.addEventListener("pageshow", ({ persisted }) => {
+  if (persisted) location.reload()
+})
+window.addEventListener("online", () => player.retry())
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden && player.state !== "live") player.retry()
+})
+
+updateControls()
+void player.run()
