@@ -15,7 +15,7 @@ export async function startChromium(scope: Scope, extraArgs: readonly string[] =
 }
 
 /**
- * Opens a page of the gateway with `window.harness` and `window.barcode` (folder browser/) in it. Uncaught errors of the page end up in the
+ * Opens a page of the gateway with what the folder browser/ holds in it. Uncaught errors of the page end up in the
  * returned list.
  */
 export async function openPage(scope: Scope, browser: Browser, url: string): Promise<{ page: Page; errors: string[] }> {
@@ -23,7 +23,7 @@ export async function openPage(scope: Scope, browser: Browser, url: string): Pro
   scope.defer(() => page.close().catch(() => {}))
   const errors: string[] = []
   page.on("pageerror", (error) => errors.push(`${error}`))
-  for (const script of ["harness.js", "barcode.js"]) {
+  for (const script of ["harness.js", "barcode.js", "clapper.js"]) {
     await page.addInitScript({ path: join(import.meta.dirname, "browser", script) })
   }
   await page.goto(url)

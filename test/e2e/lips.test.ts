@@ -1,0 +1,32 @@
+import { expect, test } from "vitest"
+import { openPage, startChromium } from "../support/chromium.ts"
+import { median, publishClapper, readClapper } from "../support/clapper.ts"
+import { startGateway } from "../support/gateway.ts"
+import { liveStream } from "../support/streams.ts"
+import { testScope } from "../support/test-scope.ts"
+
+const scope = testScope()
+const LIMIT_MS = 45
+
+test("RTMP to WHEP: the beep comes with the flash", async () => {
+  const gateway = await startGateway(scope)
+  const browser = await startChromium(scope)
+  publishClapper(scope, gateway.rtmpUrl("live/clap"))
+  await liveStream(gateway, "live/clap")
+  const { page } = await openPage(scope, browser, `${gateway.httpUrl}/health`)
+  await page.evaluate(`harness.watch("${gateway.httpUrl}/whep/live/clap")`)
+  const offsetsMs = await page.evaluate<number[]>("clapper.measure(12)")
+  expect(offsetsMs.length).toBeGreaterThan(8)
+  expect(Math.abs(median(offsetsMs.slice(3)))).toBeLessThan(LIMIT_MS)
+})
+
+test("WHIP to RTMP: the beep's timestamp is the flash's", async () => {
+  const gateway = await startGateway(scope)
+  const browser = await startChromium(scope)
+  const { page } = await openPage(scope, browser, `${gateway.httpUrl}/health`)
+  await page.evaluate(`clapper.publish("${gateway.httpUrl}/whip/live/clap")`)
+  await liveStream(gateway, "live/clap")
+  const offsetsMs = await readClapper(scope, gateway.rtmpUrl("live/clap"), 10)
+  expect(offsetsMs.length).toBeGreaterThan(6)
+  expect(Math.abs(median(offsetsMs))).toBeLessThan(LIMIT_MS)
+})
