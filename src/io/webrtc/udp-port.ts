@@ -1,0 +1,135 @@
+import { createSocket, type Socket } from "node:dgram"
+import { isIPv6 } from "node:net"
+import { GatewayError } from "../../errors.ts"
+import type { SocketAddress } from "../../ice/ip-address.ts"
+
+/** Takes datagrams of one kind. The array is the receiver's own: it may keep it or write to it. */
+export type DatagramHandler = (datagram: Uint8Array, source: SocketAddress) => void
+
+/** Who takes what comes in on the port, told apart by the first byte (RFC 7983 section 7). */
+export interface UdpPortHandlers {
+  /** First byte 0 to 3. */
+  readonly stun: DatagramHandler
+  /** First byte 20 to 63. */
+  readonly dtls: DatagramHandler
+  /** First byte 128 to 191: RTP and RTCP, encrypted. */
+  readonly srtp: DatagramHandler
+  /** First byte 255; without it such datagrams are dropped. */
+  readonly miniSdp?: DatagramHandler
+  /** A handler threw, which is a bug. */
+  readonly onBug: (error: unknown) => void
+}
+
+/** Where the port is opened. */
+export interface UdpPortOptions {
+  /** `0.0.0.0` and `::` are all addresses of their family; a family that the system lacks is left out where there is another. */
+  readonly hosts: readonly string[]
+  /** 0 asks the system for a free port. */
+  readonly port: number
+}
+
+/** One UDP port, a socket for each family of addresses, shared by all sessions. */
+export class UdpPort {
+  readonly #sockets: readonly Socket[]
+  readonly #ipv4: Socket | undefined
+  readonly #ipv6: Socket | undefined
+  readonly port: number
+  /** Datagrams that no protocol claims, empty ones among them. */
+  droppedDatagrams = 0
+  /** Datagrams that the system did not take. */
+  sendErrors = 0
+
+  private constructor(sockets: readonly Socket[], handlers: UdpPortHandlers) {
+    this.#sockets = sockets
+    this.#ipv4 = sockets.find((socket) => socket.address().family === "IPv4")
+    this.#ipv6 = sockets.find((socket) => socket.address().family === "IPv6")
+    this.port = (sockets[0] as Socket).address().port
+    for (const socket of sockets) {
+      const family = socket === this.#ipv6 ? 6 : 4
+      socket.removeAllListeners("error")
+      socket.on("error", () => this.sendErrors++)
+      socket.on("message", (datagram: Uint8Array, { address, port }) => {
+        this.#dispatch(datagram, { family, address, port }, handlers)
+      })
+    }
+  }
+
+  /** Opens the port; throws `listen.failed` where no host can be bound, or a named one cannot. */
+  static async open(options: UdpPortOptions, handlers: UdpPortHandlers): Promise<UdpPort> {
+    const sockets: Socket[] = []
+    const failures: unknown[] = []
+    for (const host of options.hosts) {
+      const port = sockets[0]?.address().port ?? options.port
+      try {
+        sockets.push(await bind(host, port))
+      } catch (error) {
+        failures.push(error)
+        if (host !== "::" && host !== "0.0.0.0") break
+      }
+    }
+    const isMissing = failures.length > 0 && (sockets.length === 0 || !failures.every(isMissingFamily))
+    if (sockets.length === 0 || isMissing) {
+      for (const socket of sockets) socket.close()
+      const where = `${options.hosts.join(", ")} port ${options.port}`
+      throw new GatewayError("listen.failed", `cannot open UDP ${where}`, { cause: failures[0] })
+    }
+    return new UdpPort(sockets, handlers)
+  }
+
+  /** Sends one datagram; its memory must stay as it is for a while, as the system may take it later. */
+  send(datagram: Uint8Array, to: SocketAddress): void {
+    const socket = to.family === 4 ? this.#ipv4 : this.#ipv6
+    try {
+      if (socket) socket.send(datagram, to.port, to.address)
+      else this.sendErrors++
+    } catch {
+      this.sendErrors++
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#sockets.map((socket) => new Promise<void>((resolve) => socket.close(() => resolve()))))
+  }
+
+  #dispatch(datagram: Uint8Array, source: SocketAddress, handlers: UdpPortHandlers): void {
+    const first = datagram[0] ?? NOTHING
+    // Some runtimes lend a corner of a large buffer: keeping a packet would keep it all.
+    const own = datagram.buffer.byteLength > MAX_WASTE * datagram.length ? new Uint8Array(datagram) : datagram
+    try {
+      if (first >= 128 && first <= 191) handlers.srtp(own, source)
+      else if (first <= 3) handlers.stun(own, source)
+      else if (first >= 20 && first <= 63) handlers.dtls(own, source)
+      else if (first === 255 && handlers.miniSdp) handlers.miniSdp(own, source)
+      else this.droppedDatagrams++
+    } catch (error) {
+      handlers.onBug(error)
+    }
+  }
+}
+
+function bind(host: string, port: number): Promise<Socket> {
+  const family = isIPv6(host) ? 6 : 4
+  const socket = createSocket({
+    type: family === 6 ? "udp6" : "udp4",
+    ipv6Only: family === 6,
+    recvBufferSize: SOCKET_BUFFER_BYTES,
+    sendBufferSize: SOCKET_BUFFER_BYTES,
+    // Only addresses are sent to, so nothing is ever looked up.
+    lookup: (address, _options, callback) => callback(null, address, family),
+  })
+  return new Promise((resolve, reject) => {
+    socket.once("error", (error) => {
+      socket.close()
+      reject(error)
+    })
+    socket.bind({ port, address: host, exclusive: true }, () => resolve(socket))
+  })
+}
+
+function isMissingFamily(error: unknown): boolean {
+  return ["EAFNOSUPPORT", "EADDRNOTAVAIL", "EINVAL"].includes((error as NodeJS.ErrnoException).code ?? "")
+}
+
+const SOCKET_BUFFER_BYTES = 4 * 1024 * 1024
+const MAX_WASTE = 16
+const NOTHING = 64
