@@ -4,6 +4,7 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 CACHE=$ROOT/.cache
 LOGS=$CACHE/log
 NODE=$ROOT/node_modules/.bin/node
+NPM_VERSION=11.19.1
 mkdir -p "$LOGS"
 
 say() { printf '%s\n' "$*" >&2; }
@@ -24,33 +25,35 @@ install_node_packages() {
   local wanted=$1 hash stamp=$ROOT/node_modules/.whipstitch-installed omit=()
   hash=$(sha256sum "$ROOT/package-lock.json" | cut -d' ' -f1)
   if [ -x "$NODE" ] && [ -f "$stamp" ] && grep -qxE "$hash ($wanted|all)" "$stamp"; then return; fi
-  command -v npm >/dev/null || fail "npm is missing: install Node 18 or newer with npm (Debian: apt-get install npm)"
+  install_node
   if [ -d "$ROOT/node_modules/vitest" ]; then wanted=all; fi # a developer's folder keeps what it has
   if [ "$wanted" = run ]; then omit=(--omit=dev); fi
   say "installing the npm packages…"
   # "npm ci" insists that the lock file names every optional package of every platform, which not every registry has.
-  # Install scripts stay off: npm's versions treat them differently, and the three packages that have one (node, bun and
-  # deno) only use it to put a binary in place, which happens below in one way for all.
-  (cd "$ROOT" && run_logged npm-install npm install --no-save --ignore-scripts --no-audit --no-fund "${omit[@]}")
-  install_node
+  # Install scripts stay off: the three packages that have one (node, bun and deno) only put a binary in place with it.
+  (cd "$ROOT" && PATH=$TOOLS/bin:$PATH run_logged npm-install "$TOOLS/bin/node" "$TOOLS/node_modules/npm/bin/npm-cli.js" \
+    install --no-save --ignore-scripts --no-audit --no-fund "${omit[@]}")
+  mkdir -p "$ROOT/node_modules/.bin"
+  ln -sfn "../../${TOOLS#"$ROOT"/}/bin/node" "$NODE"
   if [ "$wanted" = all ]; then place_runtimes; fi
   echo "$hash $wanted" >"$stamp"
 }
 
-# The Node that the lock file names, from its package for this platform, as node_modules/.bin/node.
+# The Node that the lock file names, from its npm package for this platform, and a current npm to go with it: older ones
+# leave out optional packages that need a newer Node than the machine's.
 install_node() {
-  local version package folder
+  local version package
+  command -v npm >/dev/null || fail "npm is missing: install Node 18 or newer with npm (Debian: apt-get install npm)"
   version=$(cd "$ROOT" && node -p "require('./package-lock.json').packages['node_modules/node'].version")
   package=$(node -p "['node', process.platform, process.arch].join('-')")
-  folder=$CACHE/node-$version
-  if [ ! -x "$folder/node_modules/$package/bin/node" ]; then
-    say "installing Node $version…"
-    mkdir -p "$folder"
-    run_logged npm-node npm install --prefix "$folder" --no-save --ignore-scripts --no-audit --no-fund "$package@$version"
-  fi
-  mkdir -p "$ROOT/node_modules/.bin"
-  ln -sfn "../../.cache/node-$version/node_modules/$package/bin/node" "$NODE"
-  "$NODE" --version >/dev/null || fail "Node $version does not start on this machine"
+  TOOLS=$CACHE/node-$version
+  if [ -x "$TOOLS/bin/node" ]; then return; fi
+  say "installing Node $version…"
+  mkdir -p "$TOOLS/bin"
+  run_logged npm-node npm install --prefix "$TOOLS" --no-save --ignore-scripts --no-audit --no-fund \
+    "$package@$version" "npm@$NPM_VERSION"
+  "$TOOLS/node_modules/$package/bin/node" --version >/dev/null || fail "Node $version does not start on this machine"
+  ln -sfn "../node_modules/$package/bin/node" "$TOOLS/bin/node"
 }
 
 place_runtimes() {
