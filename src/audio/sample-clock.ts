@@ -41,7 +41,7 @@ export class SampleClock {
     this.#position = position
     const elapsedUs = samplesToUs(elapsedSamples)
     this.#driftUs += (offsetUs - this.#driftUs) * Math.min(1, elapsedUs / FILTER_US)
-    return this.#stretch(elapsedUs, Math.floor(elapsedSamples * MAX_STRETCH))
+    return this.#stretch(elapsedUs, Math.ceil(elapsedSamples * MAX_STRETCH))
   }
 
   /** The time of the sound at `position`, in microseconds, rounded; positions must not go back from call to call. */
@@ -91,7 +91,7 @@ const TOLERANCE_US = 2_000
 const FILTER_US = 2_000_000
 /** Time constant with which drift is taken back. */
 const CORRECTION_US = 4_000_000
-/** Greatest change of speed: half a percent is a twelfth of a semitone. */
+/** Greatest change of speed, rounded up to whole samples a frame: half a percent is a twelfth of a semitone. */
 const MAX_STRETCH = 0.005
 /** Anchors whose sound has not come out yet; more than one only where timestamps jump at every frame. */
 const MAX_ANCHORS = 64

@@ -16,7 +16,11 @@ export interface TimedAudio {
 
 /** What a transcoder reports to the one that opened it. */
 export interface TranscoderEvents {
-  /** A coded frame; `ptsUs` is corrected for the delay of both codecs and runs on evenly. */
+  /**
+   * A coded frame; `ptsUs` is corrected for the delay of both codecs and counted in samples, so it is exactly even but
+   * for jumps of the input. The first lies before the first input by the encoder's delay (6.5 ms of Opus, 21.3 ms of
+   * AAC) and can be negative.
+   */
   onFrame(frame: TimedAudio): void
   /** Input that could not be used, once a second at most; the transcoder goes on (it starts the codec anew if it must). */
   onError(error: Error): void

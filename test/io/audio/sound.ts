@@ -47,7 +47,7 @@ export function decode(config: TranscoderConfig, frames: readonly TimedAudio[], 
   const format = config.direction === "opus-to-aac" ? "aac" : "ogg"
   const input = format === "aac" ? adts(packets, channels) : ogg(packets, channels)
   const args = ["-v", "error", "-f", format, "-i", "-", "-ac", `${channels}`, "-f", "f32le", "-"]
-  const bytes = execFileSync("ffmpeg", args, { input })
+  const bytes = execFileSync("ffmpeg", args, { input, maxBuffer: 64 * 1024 * 1024 })
   return Array.from({ length: channels }, (_, channel) => {
     return Float32Array.from({ length: bytes.length / 4 / channels }, (_, i) => {
       return bytes.readFloatLE(4 * (i * channels + channel))

@@ -1,8 +1,8 @@
 // AAC to Opus or Opus to AAC: libavcodec and libopus behind a few functions for the loader, ../wasm-codec.ts.
 //
 // One instance of this module is one transcoder, so its state is static: closing it means to drop the instance. The
-// caller writes a packet to bridge_input(), pushes it, then takes coded frames until there are none. Sound is counted in
-// samples at 48 kHz. Failures are negative numbers: those of libopus (-1 to -7), of libavcodec, or our own below.
+// caller writes a packet to bridge_input(), pushes it, then takes coded frames until there are none. Sound is counted
+// in samples at 48 kHz. Failures are negative numbers: those of libopus (-1 to -7), of libavcodec, or our own below.
 
 #include <libavcodec/avcodec.h>
 #include <libavutil/channel_layout.h>
@@ -19,6 +19,8 @@ enum { FAILED_STATE = -1000, FAILED_ARGUMENT = -1001, FAILED_FORMAT = -1002, FAI
 
 enum {
   RATE = 48000,
+  RATE_MIN = 7350, // the lowest of ISO/IEC 14496-3 table 1.18; a frame of a lower one would not fit the fifo
+  RATE_MAX = 192000,
   OPUS_FRAME = 960, // 20 ms
   AAC_FRAME = 1024,
   OPUS_MAX = 5760, // 120 ms, the longest Opus packet and the longest concealment
@@ -145,7 +147,7 @@ static float between(float a, float b, float c, float d, float t) {
 /** Appends `decoded` to the fifo, made longer or shorter by `stretch` samples over its whole length. */
 static int append(int samples, int stretch) {
   if (samples <= 0) return 0;
-  int length = samples > 4 * STRETCH_MAX ? samples + stretch : samples;
+  int length = samples > STRETCH_MAX ? samples + stretch : samples;
   if (waiting + length > FIFO_SAMPLES) return FAILED_OVERFLOW;
   float *to = fifo + channels * waiting;
   if (length == samples) {
@@ -187,7 +189,8 @@ static int open_resampler(void) {
     return 0;
   int result = close_resampler();
   if (result < 0) return result;
-  if (frame->sample_rate < 1000 || frame->sample_rate > 192000 || frame->ch_layout.nb_channels < 1) return FAILED_FORMAT;
+  if (frame->sample_rate < RATE_MIN || frame->sample_rate > RATE_MAX) return FAILED_FORMAT;
+  if (frame->ch_layout.nb_channels < 1) return FAILED_FORMAT;
   resampler_channels = frame->ch_layout.nb_channels;
   resampler_rate = frame->sample_rate;
   resampler_format = frame->format;
