@@ -112,7 +112,7 @@ export function serializeAvcConfig(sps: readonly Uint8Array[], pps: readonly Uin
   for (const unit of sps) writer.u16(unit.length).bytes(unit)
   writer.u8(pps.length)
   for (const unit of pps) writer.u16(unit.length).bytes(unit)
-  if (EXTENDED_PROFILES.has(profileIdc)) writer.bytes(highProfileFields(first))
+  if (!PLAIN_PROFILES.has(profileIdc)) writer.bytes(highProfileFields(first))
   return writer.finish()
 }
 
@@ -252,13 +252,14 @@ function readParameterSets(reader: ByteReader, count: number, type: number): Uin
   return units
 }
 
-/** Fields that profiles 100, 110, 122 and 144 have after the parameter sets; there are no SPS extensions. */
+/** Fields that all but the plain profiles have after the parameter sets; there are no SPS extensions. */
 function highProfileFields(sps: Uint8Array): Uint8Array {
   return explained("sequence parameter set", () => {
     const reader = new BitReader(unescapeRbsp(sps.subarray(1)))
-    reader.skip(24)
-    reader.ue()
-    const { chromaFormat, bitDepthLuma, bitDepthChroma } = readChromaFormat(reader)
+    const hasChromaFields = CHROMA_PROFILES.has(reader.bits(8))
+    reader.skip(16)
+    reader.ue() // seq_parameter_set_id
+    const { chromaFormat, bitDepthLuma, bitDepthChroma } = hasChromaFields ? readChromaFormat(reader) : CHROMA_420_8_BIT
     return Uint8Array.of(0xfc | chromaFormat, 0xf8 | (bitDepthLuma - 8), 0xf8 | (bitDepthChroma - 8), 0)
   })
 }
@@ -275,9 +276,10 @@ function explained<T>(what: string, read: () => T): T {
 const SLICE_TYPES = ["P", "B", "I", "SP", "SI"] as const
 /** Enough for two exponential Golomb codes of any sane value, and an emulation prevention byte. */
 const ID_BYTES = 16
+const CHROMA_420_8_BIT = { chromaFormat: 1, bitDepthLuma: 8, bitDepthChroma: 8 }
 const EXTENDED_SAR = 255
 const MAX_SIDE_PX = 16_384
 /** Profiles whose SPS has chroma_format_idc and what follows it. */
 const CHROMA_PROFILES = new Set([100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135])
-/** Profiles whose decoder configuration has the chroma fields. */
-const EXTENDED_PROFILES = new Set([100, 110, 122, 144])
+/** Baseline, Main and Extended: the profiles whose decoder configuration ends with the parameter sets. */
+const PLAIN_PROFILES = new Set([66, 77, 88])

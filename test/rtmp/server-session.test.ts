@@ -1,0 +1,376 @@
+import fc from "fast-check"
+import { describe, expect, test } from "vitest"
+import { GatewayError } from "../../src/errors.ts"
+import { concat } from "../../src/media/bytes.ts"
+import { type AmfValue, parseAmf0, serializeAmf0 } from "../../src/rtmp/amf0.ts"
+import { ChunkReader } from "../../src/rtmp/chunk-reader.ts"
+import { serializeMessage } from "../../src/rtmp/chunk-writer.ts"
+import { commandMessage, controlMessage, MESSAGE_TYPE, type RtmpMessage, userControl } from "../../src/rtmp/message.ts"
+import type { RtmpServerEvent } from "../../src/rtmp/server-events.ts"
+import { RTMP_SERVER_DEFAULTS } from "../../src/rtmp/server-options.ts"
+import { RtmpServerSession } from "../../src/rtmp/server-session.ts"
+import { toHex } from "../support/bytes.ts"
+
+const HANDSHAKE = concat([Uint8Array.of(3), new Uint8Array(2 * 1_536)])
+const CONNECT = command(0, "connect", 1, { app: "live", tcUrl: "rtmp://h/live", fourCcList: ["Opus"] })
+const CREATE_STREAM = command(0, "createStream", 2, null)
+const PUBLISH = command(1, "publish", 3, null, "cam1?token=t", "live")
+const PLAY = command(1, "play", 3, null, "cam1")
+const VIDEO = serializeMessage({ typeId: 9, timestampMs: 40, streamId: 1, payload: Uint8Array.of(0x17, 1) }, 128)
+
+function command(streamId: number, name: string, transactionId: number, ...args: AmfValue[]): Uint8Array {
+  return serializeMessage(commandMessage(streamId, name, transactionId, args), 128)
+}
+
+function data(...values: AmfValue[]): Uint8Array {
+  const payload = serializeAmf0(values)
+  return serializeMessage({ typeId: MESSAGE_TYPE.dataAmf0, timestampMs: 0, streamId: 1, payload }, 128)
+}
+
+/** A session, and a client's view of it: what was sent is shown as text, one line for each message. */
+class Peer {
+  readonly session: RtmpServerSession
+  readonly #reader = new ChunkReader(RTMP_SERVER_DEFAULTS)
+  #handshakeBytesLeft = 1 + 2 * 1_536
+
+  constructor(options = RTMP_SERVER_DEFAULTS) {
+    this.session = new RtmpServerSession(options, new Uint8Array(8), 0)
+  }
+
+  push(...input: Uint8Array[]): unknown[] {
+    return this.see(this.session.push(concat(input), 1_000))
+  }
+
+  see(events: RtmpServerEvent[]): unknown[] {
+    return events.flatMap((event): unknown[] => (event.type === "send" ? this.#read(event.bytes) : [event]))
+  }
+
+  #read(bytes: Uint8Array): string[] {
+    const skipped = Math.min(this.#handshakeBytesLeft, bytes.length)
+    this.#handshakeBytesLeft -= skipped
+    const lines: string[] = []
+    this.#reader.push(bytes.subarray(skipped), (message) => lines.push(show(message)))
+    return lines
+  }
+}
+
+function show({ typeId, streamId, payload }: RtmpMessage): string {
+  if (typeId !== MESSAGE_TYPE.commandAmf0) return `control ${typeId} ${toHex(payload)}`
+  const [name, transactionId, ...args] = parseAmf0(payload)
+  return `${streamId} ${name} ${transactionId} ${args.map((arg) => (arg === undefined ? "undefined" : JSON.stringify(arg))).join(" ")}`
+}
+
+function publishing(): Peer {
+  const peer = new Peer()
+  peer.push(HANDSHAKE, CONNECT, CREATE_STREAM, PUBLISH)
+  peer.see(peer.session.acceptPublish(1))
+  return peer
+}
+
+function playing(): Peer {
+  const peer = new Peer()
+  peer.push(HANDSHAKE, CONNECT, CREATE_STREAM, PLAY)
+  peer.see(peer.session.acceptPlay(1))
+  return peer
+}
+
+describe("connecting", () => {
+  test("announces its windows and chunk size, then success", () => {
+    expect(new Peer().push(HANDSHAKE, CONNECT, CREATE_STREAM)).toEqual([
+      "control 5 002625a0",
+      "control 6 002625a002",
+      '0 _result 1 {"fmsVer":"FMS/3,5,7,7009","capabilities":31} {"level":"status","code":"NetConnection.Connect.Success","description":"connected","objectEncoding":0}',
+      "0 _result 2 null 1",
+    ])
+  })
+
+  test.each([
+    { name: "another command before connect", input: CREATE_STREAM, reason: "createStream before connect" },
+    {
+      name: "connect without an application",
+      input: command(0, "connect", 1, {}),
+      reason: "connect without an application",
+    },
+  ])("refuses $name", ({ input, reason }) => {
+    const status = { level: "error", code: "NetConnection.Connect.Rejected", description: reason }
+    expect(new Peer().push(HANDSHAKE, input)).toEqual([
+      `0 _error 1 null ${JSON.stringify(status)}`,
+      { type: "close", reason, error: expect.any(GatewayError) },
+    ])
+  })
+
+  test("refuses a second connect with _error and goes on", () => {
+    const peer = new Peer()
+    peer.push(HANDSHAKE, CONNECT)
+    expect(peer.push(CONNECT, CREATE_STREAM)).toEqual([expect.stringContaining("_error 1 null"), "0 _result 2 null 1"])
+  })
+
+  test("another protocol ends the session without a word", () => {
+    const reason = "RTMP version 71 is not supported"
+    expect(new Peer().push(Uint8Array.of(0x47, 0x45))).toEqual([
+      { type: "close", reason, error: expect.any(GatewayError) },
+    ])
+  })
+})
+
+describe("publishing", () => {
+  test("asks the caller before it tells the peer", () => {
+    const peer = new Peer()
+    expect(peer.push(HANDSHAKE, CONNECT, CREATE_STREAM, PUBLISH).at(-1)).toEqual({
+      type: "publishRequested",
+      streamId: 1,
+      app: "live",
+      stream: "cam1",
+      query: new Map([["token", "t"]]),
+      tcUrl: "rtmp://h/live",
+    })
+    expect(peer.see(peer.session.acceptPublish(1))).toEqual([
+      "control 4 000000000001",
+      '1 onStatus 0 null {"level":"status","code":"NetStream.Publish.Start","description":"publishing"}',
+    ])
+    expect(peer.see(peer.session.acceptPublish(1))).toEqual([])
+  })
+
+  test("a refusal tells the code and closes; nothing is read afterwards", () => {
+    const peer = new Peer()
+    peer.push(HANDSHAKE, CONNECT, CREATE_STREAM, PUBLISH)
+    expect(peer.see(peer.session.rejectPublish(1, "NetStream.Publish.BadName", "live/cam1 is live"))).toEqual([
+      '1 onStatus 0 null {"level":"error","code":"NetStream.Publish.BadName","description":"live/cam1 is live"}',
+      { type: "close", reason: "live/cam1 is live" },
+    ])
+    expect(peer.push(VIDEO)).toEqual([])
+    expect(peer.session.nextTimeoutMs).toBeUndefined()
+  })
+
+  test("hands over media and metadata", () => {
+    expect(publishing().push(data("@setDataFrame", "onMetaData", { width: 640 }), VIDEO, data("onFI", 1))).toEqual([
+      { type: "metadata", streamId: 1, values: { width: 640 } },
+      { type: "video", streamId: 1, timestampMs: 40, payload: Uint8Array.of(0x17, 1) },
+    ])
+  })
+
+  test.each([
+    { name: "deleteStream", input: command(0, "deleteStream", 5, null, 1) },
+    { name: "closeStream", input: command(1, "closeStream", 0, null) },
+  ])("$name ends it", ({ input }) => {
+    const peer = publishing()
+    expect(peer.push(command(0, "FCUnpublish", 4, null, "cam1"), input)).toEqual([
+      "0 _result 4 null undefined",
+      '1 onStatus 0 null {"level":"status","code":"NetStream.Unpublish.Success","description":"publication ended"}',
+      { type: "publishEnded", streamId: 1 },
+    ])
+  })
+
+  test("after closeStream the message stream can be used again", () => {
+    const peer = publishing()
+    peer.push(command(1, "closeStream", 0, null))
+    expect(peer.push(PUBLISH)).toEqual([expect.objectContaining({ type: "publishRequested", streamId: 1 })])
+  })
+
+  test.each([
+    { name: "before it was accepted", begin: [CREATE_STREAM, PUBLISH] },
+    { name: "without a publication", begin: [CREATE_STREAM] },
+    { name: "on an unknown message stream", begin: [] },
+  ])("media $name is an error", ({ begin }) => {
+    const peer = new Peer()
+    peer.push(HANDSHAKE, CONNECT, ...begin)
+    expect(peer.push(VIDEO)).toEqual([
+      expect.stringContaining("NetStream.Failed"),
+      { type: "close", reason: "video without a publication", error: expect.any(GatewayError) },
+    ])
+  })
+
+  test("media that is under way when the publication is revoked is ignored", () => {
+    const peer = publishing()
+    expect(peer.see(peer.session.endPublish(1, "taken over"))).toEqual([
+      '1 onStatus 0 null {"level":"error","code":"NetStream.Publish.Denied","description":"taken over"}',
+    ])
+    expect(peer.push(VIDEO)).toEqual([])
+  })
+
+  test("an answer for a publication that was given up has no effect", () => {
+    const peer = new Peer()
+    peer.push(HANDSHAKE, CONNECT, CREATE_STREAM, PUBLISH)
+    expect(peer.push(command(0, "deleteStream", 5, null, 1))).toEqual([{ type: "publishEnded", streamId: 1 }])
+    expect(peer.session.acceptPublish(1)).toEqual([])
+  })
+
+  test("the caller's own error reaches the peer", () => {
+    const peer = publishing()
+    const error = new GatewayError("flv.tag", "video codec VP6 is not supported yet")
+    expect(peer.see(peer.session.fail(error))).toEqual([
+      '1 onStatus 0 null {"level":"error","code":"NetStream.Failed","description":"video codec VP6 is not supported yet"}',
+      { type: "close", reason: error.message, error },
+    ])
+  })
+})
+
+describe("playing", () => {
+  test("asks the caller before it tells the peer", () => {
+    const peer = new Peer()
+    expect(peer.push(HANDSHAKE, CONNECT, CREATE_STREAM, PLAY).at(-1)).toEqual(
+      expect.objectContaining({
+        type: "playRequested",
+        streamId: 1,
+        app: "live",
+        stream: "cam1",
+        fourCcList: ["Opus"],
+      }),
+    )
+    expect(peer.see(peer.session.acceptPlay(1))).toEqual([
+      "control 4 000000000001",
+      expect.stringContaining("NetStream.Play.Reset"),
+      expect.stringContaining("NetStream.Play.Start"),
+    ])
+  })
+
+  test("a name that is not live is refused", () => {
+    const peer = new Peer()
+    peer.push(HANDSHAKE, CONNECT, CREATE_STREAM, PLAY)
+    expect(peer.see(peer.session.rejectPlay(1, "NetStream.Play.StreamNotFound", "not live"))).toEqual([
+      '1 onStatus 0 null {"level":"error","code":"NetStream.Play.StreamNotFound","description":"not live"}',
+      { type: "close", reason: "not live" },
+    ])
+  })
+
+  test("the end of the stream is announced", () => {
+    const peer = playing()
+    expect(peer.see(peer.session.endPlay(1, "over"))).toEqual([
+      '1 onStatus 0 null {"level":"status","code":"NetStream.Play.UnpublishNotify","description":"over"}',
+      "control 4 000100000001",
+    ])
+  })
+
+  test("hands over receiveAudio and receiveVideo and ignores pause", () => {
+    const peer = playing()
+    const input = [command(1, "receiveAudio", 0, null, false), command(1, "pause", 0, null, true, 0)]
+    expect(peer.push(...input)).toEqual([{ type: "receiveChanged", streamId: 1, kind: "audio", enabled: false }])
+  })
+
+  test("media from a player is an error", () => {
+    expect(playing().push(VIDEO).at(-1)).toEqual(expect.objectContaining({ type: "close" }))
+  })
+})
+
+describe("other commands and controls", () => {
+  test.each([
+    { name: "releaseStream", input: command(0, "releaseStream", 7, null, "x"), answer: "0 _result 7 null undefined" },
+    { name: "FCPublish", input: command(0, "FCPublish", 7, null, "x"), answer: "0 _result 7 null undefined" },
+    { name: "_checkbw", input: command(0, "_checkbw", 7, null), answer: "0 _result 7 null undefined" },
+    { name: "getStreamLength", input: command(0, "getStreamLength", 7, null, "x"), answer: "0 _result 7 null 0" },
+    {
+      name: "an unknown command",
+      input: command(0, "fly", 7, null),
+      answer:
+        '0 _error 7 null {"level":"error","code":"NetConnection.Call.Failed","description":"unknown command fly"}',
+    },
+    { name: "a ping", input: serializeMessage(userControl(6, 99), 128), answer: "control 4 000700000063" },
+  ])("answers $name", ({ input, answer }) => {
+    const peer = new Peer()
+    peer.push(HANDSHAKE, CONNECT)
+    expect(peer.push(input)).toEqual([answer])
+  })
+
+  test("several message streams live on one connection, up to a limit", () => {
+    const peer = new Peer({ ...RTMP_SERVER_DEFAULTS, maxMessageStreams: 2 })
+    peer.push(HANDSHAKE, CONNECT)
+    expect(peer.push(CREATE_STREAM, CREATE_STREAM, CREATE_STREAM)).toEqual([
+      "0 _result 2 null 1",
+      "0 _result 2 null 2",
+      expect.stringContaining("_error 2 null"),
+    ])
+    const input = [command(1, "publish", 3, null, "a", "live"), command(2, "play", 4, null, "b")]
+    expect(peer.push(...input)).toEqual([
+      expect.objectContaining({ type: "publishRequested", streamId: 1, stream: "a" }),
+      expect.objectContaining({ type: "playRequested", streamId: 2, stream: "b" }),
+    ])
+  })
+
+  test("acknowledges what the peer's window asks for", () => {
+    const peer = publishing()
+    peer.push(serializeMessage(controlMessage(MESSAGE_TYPE.windowAckSize, 5_000), 128))
+    const payload = new Uint8Array(6_000)
+    const events = peer.push(serializeMessage({ typeId: 9, timestampMs: 0, streamId: 1, payload }, 128))
+    expect(events[0]).toMatch(/^control 3 0000[0-9a-f]{4}$/)
+  })
+})
+
+describe("time", () => {
+  test.each([
+    { name: "no byte", input: [] },
+    { name: "half a handshake", input: [HANDSHAKE.subarray(0, 2_000)] },
+    { name: "no command", input: [HANDSHAKE] },
+    { name: "no publish", input: [HANDSHAKE, CONNECT, CREATE_STREAM] },
+  ])("$name within the time to set up ends the session", ({ input }) => {
+    const peer = new Peer()
+    peer.push(new Uint8Array(0), ...input)
+    expect(peer.session.nextTimeoutMs).toBe(10_000)
+    expect(peer.session.onTimeout(9_999)).toEqual([])
+    expect(peer.session.onTimeout(10_000).at(-1)).toMatchObject({ type: "close", error: { code: "rtmp.timeout" } })
+  })
+
+  test("a silent publisher is ended, a silent player is not, and neither is a request that waits for its answer", () => {
+    const requested = new Peer()
+    requested.push(HANDSHAKE, CONNECT, CREATE_STREAM, PUBLISH)
+    expect(requested.session.nextTimeoutMs).toBeUndefined()
+    expect(playing().session.nextTimeoutMs).toBeUndefined()
+    const publisher = publishing().session
+    expect(publisher.nextTimeoutMs).toBe(31_000)
+    publisher.push(VIDEO, 5_000)
+    expect(publisher.onTimeout(31_000)).toEqual([])
+    expect(publisher.onTimeout(35_000).at(-1)).toMatchObject({ type: "close", error: { code: "rtmp.timeout" } })
+  })
+
+  test("after a publication the time to set up runs again", () => {
+    const peer = publishing()
+    peer.push(command(1, "closeStream", 0, null))
+    expect(peer.session.nextTimeoutMs).toBe(11_000)
+  })
+})
+
+test("any split of the input gives the same events", () => {
+  const metadata = data("@setDataFrame", "onMetaData", { width: 640 })
+  const inputs = [
+    [HANDSHAKE, CONNECT, command(0, "releaseStream", 2, null, "cam1"), CREATE_STREAM, PUBLISH],
+    [metadata, VIDEO, VIDEO, command(0, "deleteStream", 5, null, 1), VIDEO],
+  ].map(concat) as [Uint8Array, Uint8Array]
+  const run = (step: number) => {
+    const session = new RtmpServerSession(RTMP_SERVER_DEFAULTS, new Uint8Array(8), 0)
+    const pushAll = (input: Uint8Array) =>
+      Array.from({ length: Math.ceil(input.length / step) }, (_, i) =>
+        session.push(input.subarray(i * step, (i + 1) * step), 0),
+      )
+    return [...pushAll(inputs[0]).flat(), ...session.acceptPublish(1), ...pushAll(inputs[1]).flat()]
+  }
+  const whole = run(1_000_000)
+  expect(whole.at(-1)).toMatchObject({ type: "close" })
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 4_000 }), (step) => {
+      expect(run(step)).toEqual(whole)
+    }),
+    { numRuns: 30 },
+  )
+})
+
+test("no input makes it throw", () => {
+  const parts = [
+    CONNECT,
+    CREATE_STREAM,
+    PUBLISH,
+    PLAY,
+    VIDEO,
+    data("onMetaData"),
+    command(0, "deleteStream", 0, null, 1),
+  ]
+  const part = fc.oneof(fc.constantFrom(...parts), fc.uint8Array({ maxLength: 30 }))
+  const property = fc.property(fc.array(part, { maxLength: 12 }), fc.boolean(), (inputs, accept) => {
+    const session = new RtmpServerSession(RTMP_SERVER_DEFAULTS, new Uint8Array(8), 0)
+    for (const input of [HANDSHAKE, ...inputs]) {
+      for (const event of session.push(input, 0)) {
+        if (event.type === "publishRequested" && accept) session.acceptPublish(event.streamId)
+        if (event.type === "playRequested" && accept) session.acceptPlay(event.streamId)
+      }
+    }
+  })
+  fc.assert(property)
+})
