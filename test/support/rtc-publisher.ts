@@ -1,131 +1,21 @@
-import { readFileSync } from "node:fs"
-import {
-  Audio,
-  H264RtpPacketizer,
-  PeerConnection,
-  RtcpNackResponder,
-  RtcpSrReporter,
-  RtpPacketizationConfig,
-  RtpPacketizer,
-  type Track,
-  Video,
-} from "node-datachannel"
-import { clip } from "./media.ts"
+import { join } from "node:path"
+import { type RunningProcess, startProcess } from "./process.ts"
 import type { Scope } from "./scope.ts"
 import { until } from "./wait.ts"
 
-/** A running publisher made of the library that is in OBS. */
+/** A publisher made of the library that is in OBS, in a process of its own. */
 export interface RtcPublisher {
+  readonly process: RunningProcess
   readonly offer: string
   readonly answer: string
   /** URL of the session, as OBS would delete it. */
   readonly location: string
-  readonly pc: PeerConnection
 }
 
-const VIDEO_FPS = 30
-const OPUS_PACKET_MS = 20
-const VIDEO_PAYLOAD_TYPE = 96
-const AUDIO_PAYLOAD_TYPE = 111
-
-/**
- * Publishes a test picture and a tone by WHIP the way OBS does: no candidates in the offer and no trickle, one H.264 format
- * that is called 42e01f whatever the stream is, SPS and PPS in packets of their own, PLI ignored, no transport-cc.
- */
+/** Publishes a test picture and a tone by WHIP the way OBS does (obs-publisher.ts), until the scope ends. */
 export async function publishLikeObs(scope: Scope, url: string): Promise<RtcPublisher> {
-  const pc = new PeerConnection("obs", { iceServers: [], disableAutoGathering: true, disableAutoNegotiation: true })
-  scope.defer(() => pc.close())
-  const audio = addAudio(pc)
-  const video = addVideo(pc)
-  const described = Promise.withResolvers<string>()
-  pc.onLocalDescription((sdp) => described.resolve(sdp))
-  pc.setLocalDescription("offer")
-  const offer = await described.promise
-
-  const response = await fetch(url, { method: "POST", headers: { "content-type": "application/sdp" }, body: offer })
-  const answer = await response.text()
-  if (response.status !== 201) throw new Error(`${response.status} ${answer}`)
-  pc.setRemoteDescription(answer, "answer")
-  await until("the publisher to connect", () => pc.state() === "connected" && video.track.isOpen())
-
-  const units = accessUnits(readFileSync(await clip("h264")))
-  const packets = opusPackets(readFileSync(await clip("opus")))
-  scope.defer(
-    sendInStep(1000 / VIDEO_FPS, (index) => video.send(units[index % units.length], (index * 90_000) / VIDEO_FPS)),
-  )
-  scope.defer(
-    sendInStep(OPUS_PACKET_MS, (index) => audio.send(packets[index % packets.length], index * 48 * OPUS_PACKET_MS)),
-  )
-  return { offer, answer, location: new URL(response.headers.get("location") ?? "", url).href, pc }
-}
-
-/** A track and how a whole frame goes out on it. */
-interface Sender {
-  readonly track: Track
-  send(frame: Uint8Array | undefined, timestamp: number): void
-}
-
-function addVideo(pc: PeerConnection): Sender {
-  const description = new Video("1", "SendOnly")
-  description.addH264Codec(VIDEO_PAYLOAD_TYPE, "profile-level-id=42e01f;packetization-mode=1;level-asymmetry-allowed=1")
-  description.addSSRC(42, "obs", "stream", "stream-video")
-  const config = new RtpPacketizationConfig(42, "obs", VIDEO_PAYLOAD_TYPE, 90_000)
-  return startTrack(pc.addTrack(description), config, new H264RtpPacketizer("StartSequence", config, 1200))
-}
-
-function addAudio(pc: PeerConnection): Sender {
-  const description = new Audio("0", "SendOnly")
-  description.addOpusCodec(
-    AUDIO_PAYLOAD_TYPE,
-    "minptime=10;maxaveragebitrate=96000;stereo=1;sprop-stereo=1;useinbandfec=1",
-  )
-  description.addSSRC(43, "obs", "stream", "stream-audio")
-  const config = new RtpPacketizationConfig(43, "obs", AUDIO_PAYLOAD_TYPE, 48_000)
-  return startTrack(pc.addTrack(description), config, new RtpPacketizer(config))
-}
-
-function startTrack(track: Track, config: RtpPacketizationConfig, packetizer: RtpPacketizer): Sender {
-  packetizer.addToChain(new RtcpSrReporter(config))
-  packetizer.addToChain(new RtcpNackResponder())
-  track.setMediaHandler(packetizer)
-  const base = config.timestamp
-  const send = (frame: Uint8Array | undefined, timestamp: number) => {
-    if (frame === undefined || !track.isOpen()) return
-    config.timestamp = (base + timestamp) >>> 0
-    track.sendMessageBinary(Buffer.from(frame))
-  }
-  return { track, send }
-}
-
-/** Calls `send` with 0, 1, 2, … at a steady pace that late timers do not slow down. Returns what stops it. */
-function sendInStep(intervalMs: number, send: (index: number) => void): () => void {
-  const startedAt = performance.now()
-  let next = 0
-  const timer = setInterval(() => {
-    while (next * intervalMs <= performance.now() - startedAt) send(next++)
-  }, intervalMs / 4)
-  return () => clearInterval(timer)
-}
-
-/** Cuts an H.264 byte stream before each access unit delimiter (00 00 00 01 09). */
-function accessUnits(stream: Buffer): Buffer[] {
-  const delimiter = Buffer.of(0, 0, 0, 1, 9)
-  const starts: number[] = []
-  for (let at = stream.indexOf(delimiter); at >= 0; at = stream.indexOf(delimiter, at + 1)) starts.push(at)
-  return starts.map((start, index) => stream.subarray(start + AUD_BYTES, starts[index + 1] ?? stream.length))
-}
-
-const AUD_BYTES = 6
-
-/** The packets of an Ogg file that has one in each page (RFC 3533), without the two header packets of Opus. */
-function opusPackets(file: Buffer): Buffer[] {
-  const packets: Buffer[] = []
-  for (let at = 0; at + 27 <= file.length; ) {
-    const segmentCount = file.readUInt8(at + 26)
-    const bodyAt = at + 27 + segmentCount
-    const bodyBytes = file.subarray(at + 27, bodyAt).reduce((sum, segment) => sum + segment, 0)
-    packets.push(file.subarray(bodyAt, bodyAt + bodyBytes))
-    at = bodyAt + bodyBytes
-  }
-  return packets.slice(2)
+  const publisher = startProcess(scope, process.execPath, [join(import.meta.dirname, "obs-publisher.ts"), url])
+  const line = await until("the OBS-like publisher", () => publisher.stdoutLines[0] ?? publisher.child.exitCode)
+  if (typeof line === "number") throw new Error(`the OBS-like publisher ended: ${publisher.stderrLines.join("\n")}`)
+  return { process: publisher, ...JSON.parse(line) }
 }
