@@ -1,0 +1,135 @@
+import { CLOCK_RATE_HZ, type LanePacket, type RtpBatch } from "../media/packet.ts"
+import { usToTicks } from "../media/time.ts"
+import { KeyframeFinder } from "./rtp-keyframe.ts"
+import { LaneNumbers } from "./rtp-lane-numbers.ts"
+
+/** A publisher's packet, decrypted and parsed. */
+export interface PublisherPacket {
+  readonly ssrc: number
+  readonly sequenceNumber: number
+  readonly timestamp: number
+  readonly marker: boolean
+  readonly payload: Uint8Array
+}
+
+/** How a publisher's packets get into a lane. */
+export interface RtpPassthroughOptions {
+  readonly kind: "video" | "audio"
+  /** The last batch of the lane before: numbers and timestamps go on from it. */
+  readonly previous?: RtpBatch | undefined
+  /** True (the default) copies each payload, since a receive buffer is used again; false keeps it as it is. */
+  readonly isPayloadBorrowed?: boolean
+}
+
+/** What a passthrough did with packets, counted since it was made. */
+export interface RtpPassthroughCounters {
+  /** Older than the source's first packet or far outside its numbering. */
+  droppedPackets: number
+  /** Keyframes that got the parameter sets known from before. */
+  completedKeyframes: number
+}
+
+/**
+ * Puts a publisher's packets into the lane at once, in the order of their arrival: nothing waits for a frame to be complete, and a viewer's
+ * own jitter buffer puts late ones right. Sequence numbers and timestamps are mapped onto the lane's, which run
+ * on through a new SSRC, an encoder's restart and a publisher's return. Where a keyframe comes without SPS and PPS in its timestamp, a packet
+ * with those known from before is put in front of it, and the numbers after it move up.
+ */
+export class RtpPassthrough {
+  readonly counters: RtpPassthroughCounters = { droppedPackets: 0, completedKeyframes: 0 }
+  readonly #kind: "video" | "audio"
+  readonly #clockRateHz: number
+  readonly #isPayloadBorrowed: boolean
+  readonly #numbers: LaneNumbers
+  readonly #keyframes = new KeyframeFinder()
+  #ssrc: number | undefined
+  #retiredSsrc: number | undefined
+  /** The newest packet's timestamps and time; undefined before the first one. */
+  #newest: { sourceTicks: number; laneTicks: number; ptsUs: number } | undefined
+
+  constructor({ kind, previous, isPayloadBorrowed = true }: RtpPassthroughOptions) {
+    this.#kind = kind
+    this.#clockRateHz = CLOCK_RATE_HZ[kind]
+    this.#isPayloadBorrowed = isPayloadBorrowed
+    const last = previous?.packets.at(-1)
+    this.#numbers = new LaneNumbers(last === undefined ? 0 : last.sequenceNumber + 1)
+    if (previous !== undefined) {
+      this.#newest = { sourceTicks: 0, laneTicks: previous.timestamp, ptsUs: previous.ptsUs }
+    }
+  }
+
+  /** The packets that follow are another source's even if its SSRC is the same: a publisher has come back. */
+  restart(): void {
+    this.#ssrc = undefined
+    this.#retiredSsrc = undefined
+  }
+
+  /** Parameter sets known from elsewhere, `sprop-parameter-sets` in SDP for example; broken ones are ignored. */
+  addParameterSet(nalUnit: Uint8Array): void {
+    this.#keyframes.addParameterSet(nalUnit)
+  }
+
+  /**
+   * Takes a packet and its time on the stream's timeline (`TimelineClock`); returns it as a batch of the lane, with parameter sets in front
+   * where they are missing, or undefined where it does not belong in.
+   */
+  push(packet: PublisherPacket, ptsUs: number): RtpBatch | undefined {
+    const isNewSource = packet.ssrc !== this.#ssrc
+    if (isNewSource) {
+      if (packet.ssrc === this.#retiredSsrc) return this.#drop()
+      this.#retiredSsrc = this.#ssrc
+      this.#ssrc = packet.ssrc
+      this.#numbers.startSource(packet.sequenceNumber)
+      this.#keyframes.startSource()
+    }
+    const place = this.#numbers.place(packet.sequenceNumber)
+    if (place === undefined) return this.#drop()
+    const timestamp = this.#laneTimestamp(packet.timestamp, ptsUs, isNewSource)
+    const payload = this.#isPayloadBorrowed ? new Uint8Array(packet.payload) : packet.payload
+    const { startsKeyframe, missingSets } = this.#inspect(packet.timestamp, payload, place.isNewest)
+    const packets: LanePacket[] = []
+    for (const sets of missingSets) {
+      packets.push({ sequenceNumber: this.#numbers.insertBefore(place), marker: false, payload: sets })
+    }
+    packets.push({ sequenceNumber: this.#numbers.numberOf(place), marker: packet.marker, payload })
+    return { kind: this.#kind, timestamp, ptsUs, startsKeyframe, packets }
+  }
+
+  #drop(): undefined {
+    this.counters.droppedPackets++
+    return undefined
+  }
+
+  #inspect(timestamp: number, payload: Uint8Array, isNewest: boolean) {
+    if (this.#kind === "audio") return NOTHING_FOUND
+    const found = this.#keyframes.inspect(timestamp, payload)
+    if (found.missingSets.length === 0) return found
+    // Behind a packet that overtook this one there is no number left for another.
+    if (!isNewest) return NOTHING_FOUND
+    this.counters.completedKeyframes++
+    return found
+  }
+
+  /**
+   * The difference between the source's and the lane's timestamps stays the same, so that receivers see the source's own clock.
+   * Where source and timeline go apart from one packet to the next, the source has jumped and the timeline tells how far.
+   */
+  #laneTimestamp(sourceTicks: number, ptsUs: number, isNewSource: boolean): number {
+    const newest = this.#newest
+    if (newest === undefined) {
+      const laneTicks = usToTicks(ptsUs, this.#clockRateHz) >>> 0
+      this.#newest = { sourceTicks, laneTicks, ptsUs }
+      return laneTicks
+    }
+    const sourceStep = (sourceTicks - newest.sourceTicks) | 0
+    const timelineStep = usToTicks(ptsUs, this.#clockRateHz) - usToTicks(newest.ptsUs, this.#clockRateHz)
+    const hasJumped = isNewSource || Math.abs(sourceStep - timelineStep) > this.#clockRateHz * MAX_STEP_ERROR_S
+    const step = hasJumped ? Math.max(timelineStep, 1) : sourceStep
+    const laneTicks = (newest.laneTicks + step) >>> 0
+    if (step > 0) this.#newest = { sourceTicks, laneTicks, ptsUs }
+    return laneTicks
+  }
+}
+
+const NOTHING_FOUND = { startsKeyframe: false, missingSets: [] as readonly Uint8Array[] } as const
+const MAX_STEP_ERROR_S = 0.5

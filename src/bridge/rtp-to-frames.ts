@@ -1,0 +1,121 @@
+import { GatewayError } from "../errors.ts"
+import type { OpusFrame, OpusTrack, VideoFrame } from "../media/frame.ts"
+import { parseOpusToc } from "../media/opus.ts"
+import type { RtpBatch } from "../media/packet.ts"
+import { H264Depacketizer, type H264DepacketizerOptions, type H264Packet } from "../rtp/h264-depacketizer.ts"
+import { type Released, ReorderBuffer, type ReorderBufferOptions } from "../rtp/reorder-buffer.ts"
+import { DecodingTimes } from "./rtp-decoding-time.ts"
+
+/** Bounds of the way from packets to frames. */
+export interface RtpToFramesOptions extends ReorderBufferOptions, H264DepacketizerOptions {}
+
+/**
+ * Makes video frames from the packets lane. Packets in order go through at once; behind a gap they wait for a
+ * retransmission within the bounds of the reorder buffer, and a picture that stays incomplete is discarded. The first frame is a
+ * keyframe. Frames carry the `ptsUs` of the batch that began them, and a decoding time found by `DecodingTimes`.
+ */
+export class VideoRtpToFrames {
+  readonly #reorder: ReorderBuffer<H264Packet>
+  readonly #depacketizer: H264Depacketizer
+  readonly #decodingTimes = new DecodingTimes()
+  #hasKeyframe = false
+
+  constructor(options: RtpToFramesOptions = {}) {
+    this.#reorder = new ReorderBuffer(options)
+    this.#depacketizer = new H264Depacketizer(options)
+  }
+
+  /** When `onTimeout` has something to do; undefined while nothing waits. Calling it is optional: `push` gives up old gaps too. */
+  get nextTimeoutMs(): number | undefined {
+    return this.#reorder.nextTimeoutMs
+  }
+
+  /** What was lost or could not be used. */
+  get counters() {
+    return { ...this.#reorder.counters, ...this.#depacketizer.counters }
+  }
+
+  /** Takes a batch and returns the frames that it completes. Without a clock at hand the stream's timeline serves as one. */
+  push(batch: RtpBatch, nowMs: number = batch.ptsUs / 1000): VideoFrame[] {
+    const frames: VideoFrame[] = []
+    for (const packet of batch.packets) {
+      const full = { ...packet, timestamp: batch.timestamp, ptsUs: batch.ptsUs }
+      this.#depacketize(this.#reorder.push(packet.sequenceNumber, full, nowMs), frames)
+    }
+    return frames
+  }
+
+  /** Gives up gaps that are too old. */
+  onTimeout(nowMs: number): VideoFrame[] {
+    const frames: VideoFrame[] = []
+    this.#depacketize(this.#reorder.onTimeout(nowMs), frames)
+    return frames
+  }
+
+  #depacketize(released: readonly Released<H264Packet>[], frames: VideoFrame[]): void {
+    for (const { item } of released) {
+      for (const { track, ptsUs, isKeyframe, nalUnits } of this.#depacketizer.push(item)) {
+        this.#hasKeyframe ||= isKeyframe
+        if (this.#hasKeyframe)
+          frames.push({ track, dtsUs: this.#decodingTimes.next(ptsUs), ptsUs, isKeyframe, nalUnits })
+      }
+    }
+  }
+}
+
+/** Makes Opus frames from the packets lane: one packet is one frame (RFC 7587 section 4.2). */
+export class OpusRtpToFrames {
+  readonly #reorder: ReorderBuffer<{ ptsUs: number; payload: Uint8Array }>
+  readonly #track: OpusTrack
+  #malformedPackets = 0
+
+  /** `channels` is what the track declares; each packet may hold fewer, and decoders cope. */
+  constructor(channels = 2, options: ReorderBufferOptions = {}) {
+    this.#reorder = new ReorderBuffer({ maxDelayMs: 100, ...options })
+    this.#track = { kind: "audio", codec: "opus", sampleRateHz: 48_000, channels }
+  }
+
+  /** When `onTimeout` has something to do; undefined while nothing waits. */
+  get nextTimeoutMs(): number | undefined {
+    return this.#reorder.nextTimeoutMs
+  }
+
+  /** What was lost or could not be used. */
+  get counters() {
+    return { ...this.#reorder.counters, malformedPackets: this.#malformedPackets }
+  }
+
+  /** Takes a batch and returns the frames that are in order now. */
+  push(batch: RtpBatch, nowMs: number = batch.ptsUs / 1000): OpusFrame[] {
+    const frames: OpusFrame[] = []
+    for (const { sequenceNumber, payload } of batch.packets) {
+      this.#collect(this.#reorder.push(sequenceNumber, { ptsUs: batch.ptsUs, payload }, nowMs), frames)
+    }
+    return frames
+  }
+
+  /** Gives up gaps that are too old. */
+  onTimeout(nowMs: number): OpusFrame[] {
+    const frames: OpusFrame[] = []
+    this.#collect(this.#reorder.onTimeout(nowMs), frames)
+    return frames
+  }
+
+  #collect(released: readonly Released<{ ptsUs: number; payload: Uint8Array }>[], frames: OpusFrame[]): void {
+    for (const { item } of released) {
+      if (item.payload.length === 0) continue // padding
+      if (isOpus(item.payload)) frames.push({ track: this.#track, ptsUs: item.ptsUs, data: item.payload })
+      else this.#malformedPackets++
+    }
+  }
+}
+
+function isOpus(payload: Uint8Array): boolean {
+  try {
+    parseOpusToc(payload)
+    return true
+  } catch (error) {
+    if (error instanceof GatewayError) return false
+    throw error
+  }
+}

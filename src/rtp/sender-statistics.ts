@@ -1,0 +1,46 @@
+import { compactNtp, unixUsToNtp } from "./ntp.ts"
+import type { ReportBlock, SenderReport } from "./rtcp-report.ts"
+
+/** Counts what was sent with one SSRC and makes its sender reports, RFC 3550 section 6.4.1. */
+export class SenderStatistics {
+  readonly ssrc: number
+  #packetCount = 0
+  #octetCount = 0
+
+  constructor(ssrc: number) {
+    this.ssrc = ssrc
+  }
+
+  /** Counts one packet, by its payload without header and padding. */
+  onPacket(payloadBytes: number): void {
+    this.#packetCount = (this.#packetCount + 1) >>> 0
+    this.#octetCount = (this.#octetCount + payloadBytes) >>> 0
+  }
+
+  /** Makes a report that says: at `unixUs` the RTP clock shows `rtpTimestamp`. */
+  report(unixUs: number, rtpTimestamp: number): SenderReport {
+    return {
+      type: "sender_report",
+      senderSsrc: this.ssrc,
+      ...unixUsToNtp(unixUs),
+      rtpTimestamp,
+      packetCount: this.#packetCount,
+      octetCount: this.#octetCount,
+      reports: [],
+    }
+  }
+}
+
+/**
+ * Round trip time from a report block about one of our sources, RFC 3550 section 6.4.1; undefined where the receiver had
+ * no sender report yet, or the numbers make no sense.
+ */
+export function roundTripMs(block: ReportBlock, nowUnixUs: number): number | undefined {
+  if (block.lastSr === 0) return undefined
+  const units = (compactNtp(unixUsToNtp(nowUnixUs)) - block.lastSr - block.delaySinceLastSr) | 0
+  // Rounding of the receiver's numbers can make a short way look negative.
+  return units < -MAX_ERROR_UNITS || units > MAX_UNITS ? undefined : (Math.max(units, 0) * 1000) / 65_536
+}
+
+const MAX_ERROR_UNITS = 655
+const MAX_UNITS = 60 * 65_536

@@ -1,0 +1,242 @@
+import { describe, expect, test } from "vitest"
+import { unixUsToNtp } from "../../src/rtp/ntp.ts"
+import { PublisherClock, TimelineClock } from "../../src/rtp/timeline-clock.ts"
+import { seededRandom } from "./h264-stream.ts"
+
+const AUDIO = { kind: "audio", clockRateHz: 48_000 } as const
+const VIDEO = { kind: "video", clockRateHz: 90_000 } as const
+
+interface TrackModel {
+  readonly frameUs: number
+  /** RTP clock against true time. */
+  readonly driftPpm: number
+  /** From capture to arrival, at least. */
+  readonly delayUs: number
+  readonly jitterUs: number
+  /** True time of the first sender report, and how often they come; undefined for none. */
+  readonly reports?: { readonly firstUs: number; readonly intervalUs: number; readonly wallDriftPpm?: number }
+}
+
+interface Sample {
+  readonly captureUs: number
+  readonly timeUs: number
+}
+
+/** Publishes both tracks through a jittery network and returns what time each frame got on the timeline. */
+function simulate(models: { audio: TrackModel; video: TrackModel }, durationUs: number, seed: number) {
+  const random = seededRandom(seed)
+  const publisher = new PublisherClock()
+  const build = (kind: "audio" | "video", model: TrackModel) => {
+    const options = kind === "audio" ? AUDIO : VIDEO
+    const base = Math.floor(random() * 2 ** 32)
+    const rtpAt = (trueUs: number) =>
+      (base + Math.round((trueUs * (1 + model.driftPpm / 1e6) * options.clockRateHz) / 1e6)) % 2 ** 32
+    return { model, clock: new TimelineClock(publisher, options), rtpAt, samples: [] as Sample[] }
+  }
+  const tracks = [build("audio", models.audio), build("video", models.video)]
+  const events: { atUs: number; run(): void }[] = []
+  for (const { model, clock, rtpAt, samples } of tracks) {
+    let notBeforeUs = 0
+    for (let captureUs = 0; captureUs < durationUs; captureUs += model.frameUs) {
+      notBeforeUs = Math.max(notBeforeUs, captureUs + model.delayUs + Math.round(random() ** 3 * model.jitterUs))
+      const atUs = notBeforeUs
+      events.push({ atUs, run: () => samples.push({ captureUs, timeUs: clock.toTimelineUs(rtpAt(captureUs), atUs) }) })
+    }
+    const { firstUs, intervalUs, wallDriftPpm = 0 } = model.reports ?? { firstUs: durationUs, intervalUs: 1 }
+    for (let sentUs = firstUs; sentUs < durationUs; sentUs += intervalUs) {
+      const wallUs = 1_700_000_000_000_000 + sentUs * (1 + wallDriftPpm / 1e6)
+      const report = { ...unixUsToNtp(Math.round(wallUs)), rtpTimestamp: rtpAt(sentUs) }
+      events.push({ atUs: sentUs + 5_000, run: () => clock.onSenderReport(report) })
+    }
+  }
+  for (const event of events.sort((a, b) => a.atUs - b.atUs)) event.run()
+  const [audio, video] = tracks as [(typeof tracks)[0], (typeof tracks)[0]]
+  return { audio: audio.samples, video: video.samples }
+}
+
+/** How much later than the sound of the same moment each picture is shown; positive is picture late. */
+function lipErrorsUs(audio: readonly Sample[], video: readonly Sample[], fromUs: number): number[] {
+  const errors: number[] = []
+  let at = 0
+  for (const picture of video) {
+    while (at + 1 < audio.length && (audio[at + 1] as Sample).captureUs <= picture.captureUs) at++
+    const sound = audio[at] as Sample
+    const soundUs = sound.timeUs + (picture.captureUs - sound.captureUs)
+    if (picture.captureUs >= fromUs) errors.push(picture.timeUs - soundUs)
+  }
+  return errors
+}
+
+function expectNoJumps(samples: readonly Sample[], kind: "audio" | "video"): void {
+  let worstUs = 0
+  for (const [i, sample] of samples.entries()) {
+    const before = samples[i - 1]
+    if (before === undefined) continue
+    const slew = kind === "video" && sample.captureUs < 10_100_000 ? 0.2 : 0.005
+    const stepUs = sample.captureUs - before.captureUs
+    const errorUs = Math.abs(sample.timeUs - before.timeUs - stepUs)
+    worstUs = Math.max(worstUs, errorUs - stepUs * (slew + 0.0004))
+  }
+  expect(worstUs).toBeLessThan(25)
+}
+
+const TEN_MINUTES_US = 600_000_000
+const REPORTS = { firstUs: 1_000_000, intervalUs: 5_000_000 }
+const audio: TrackModel = { frameUs: 20_000, driftPpm: 0, delayUs: 25_000, jitterUs: 30_000 }
+const video: TrackModel = { frameUs: 33_333, driftPpm: 0, delayUs: 45_000, jitterUs: 60_000 }
+
+describe("lips stay within 45 ms for ten minutes", () => {
+  const drifts = [
+    { audioPpm: 200, videoPpm: -200 },
+    { audioPpm: -200, videoPpm: 200 },
+    { audioPpm: 200, videoPpm: 0 },
+    { audioPpm: 200, videoPpm: 200 },
+  ]
+  const cases = [
+    { name: "with reports of both", reports: { audio: REPORTS, video: REPORTS }, boundUs: 10_000 },
+    {
+      name: "with reports that begin after a minute",
+      reports: { audio: { ...REPORTS, firstUs: 61_000_000 }, video: { ...REPORTS, firstUs: 63_000_000 } },
+      boundUs: 45_000,
+    },
+    { name: "with reports of the video alone", reports: { video: REPORTS }, boundUs: 45_000 },
+    { name: "with reports of the sound alone", reports: { audio: REPORTS }, boundUs: 45_000 },
+    { name: "with no report at all", reports: {}, boundUs: 45_000 },
+    {
+      name: "with a wall clock that drifts itself",
+      reports: { audio: { ...REPORTS, wallDriftPpm: 200 }, video: { ...REPORTS, wallDriftPpm: 200 } },
+      boundUs: 10_000,
+    },
+  ]
+  test.each(cases.flatMap((one) => drifts.map((drift) => ({ ...one, ...drift }))))(
+    "$name, sound at $audioPpm and pictures at $videoPpm ppm",
+    ({ reports, audioPpm, videoPpm, boundUs }) => {
+      const models = {
+        audio: { ...audio, driftPpm: audioPpm, ...("audio" in reports && { reports: reports.audio }) },
+        video: { ...video, driftPpm: videoPpm, ...("video" in reports && { reports: reports.video }) },
+      }
+      const samples = simulate(models, TEN_MINUTES_US, 7)
+      const errors = lipErrorsUs(samples.audio, samples.video, 10_000_000)
+      expect(Math.max(...errors.map(Math.abs))).toBeLessThan(45_000)
+      expect(Math.max(...errors.slice(-1_000).map(Math.abs))).toBeLessThan(boundUs)
+      expectNoJumps(samples.audio, "audio")
+      expectNoJumps(samples.video, "video")
+      const last = samples.audio.at(-1) as Sample
+      expect(Math.abs(last.timeUs - last.captureUs - audio.delayUs)).toBeLessThan(45_000)
+    },
+  )
+})
+
+test("reports put right in seconds what arrival gets wrong", () => {
+  const slowEncoder = { ...video, delayUs: 250_000, reports: REPORTS }
+  const samples = simulate({ audio: { ...audio, reports: REPORTS }, video: slowEncoder }, 30_000_000, 3)
+  const errors = lipErrorsUs(samples.audio, samples.video, 0)
+  expect(errors[0]).toBeGreaterThan(150_000)
+  expect(Math.max(...lipErrorsUs(samples.audio, samples.video, 4_000_000).map(Math.abs))).toBeLessThan(10_000)
+  expectNoJumps(samples.audio, "audio")
+  expectNoJumps(samples.video, "video")
+})
+
+describe("a track by itself", () => {
+  const create = () => new TimelineClock(new PublisherClock(), VIDEO)
+
+  test("begins where its first packet arrives and goes on through the wrap", () => {
+    const clock = create()
+    const first = 0xffff_fff0
+    const times = [0, 1, 2].map((i) => clock.toTimelineUs((first + i * 3_000) >>> 0, 50_000 + Math.round(i * 33_333.4)))
+    expect(times).toEqual([50_000, 83_333, 116_667])
+  })
+
+  test("gives packets of one timestamp one time", () => {
+    const clock = create()
+    expect([50_000, 51_000, 55_000].map((arrivalUs) => clock.toTimelineUs(7, arrivalUs))).toEqual([
+      50_000, 50_000, 50_000,
+    ])
+  })
+
+  test("gives a late packet its place before", () => {
+    const clock = create()
+    clock.toTimelineUs(90_000, 1_000_000)
+    clock.toTimelineUs(96_000, 1_066_667)
+    expect(clock.toTimelineUs(93_000, 1_070_000)).toBeCloseTo(1_033_333, -1)
+  })
+
+  test.each([
+    { name: "forward", jumpTicks: 90_000 * 3_600 },
+    { name: "back", jumpTicks: -90_000 * 3_600 },
+    { name: "back by little", jumpTicks: -90_000 * 3 },
+  ])("follows arrival after a jump $name", ({ jumpTicks }) => {
+    const clock = create()
+    for (let i = 0; i < 90; i++) clock.toTimelineUs(1_000_000_000 + i * 3_000, 1_000_000 + Math.round(i * 33_333.4))
+    const restart = (1_000_000_000 + 90 * 3_000 + jumpTicks) >>> 0
+    expect(clock.toTimelineUs(restart, 4_100_000)).toBe(4_100_000)
+    expect(clock.toTimelineUs(restart + 3_000, 4_133_400)).toBeCloseTo(4_133_333, -2)
+  })
+
+  test("follows arrival after a pause of the sender's clock, some seconds later", () => {
+    const clock = create()
+    const pauseUs = 20_000_000
+    let lateness = 0
+    for (let i = 0; i < 600; i++) {
+      const arrivalUs = Math.round(i * 33_333.4) + (i >= 300 ? pauseUs : 0)
+      lateness = arrivalUs - clock.toTimelineUs(i * 3_000, arrivalUs)
+    }
+    expect(lateness).toBeLessThan(100_000)
+  })
+
+  test("stays put while a blocked network catches up", () => {
+    const clock = create()
+    let worstUs = 0
+    for (let i = 0; i < 600; i++) {
+      const captureUs = Math.round(i * 33_333.4)
+      const arrivalUs = captureUs >= 5_000_000 && captureUs < 8_000_000 ? 8_000_000 : captureUs
+      worstUs = Math.max(worstUs, Math.abs(clock.toTimelineUs(i * 3_000, arrivalUs) - captureUs))
+    }
+    expect(worstUs).toBeLessThan(5_000)
+  })
+})
+
+describe("reports that cannot be true are ignored:", () => {
+  const wallUs = 1_700_000_000_000_000
+  const lastTimes = (disturb: (clock: TimelineClock, i: number) => void) => {
+    const publisher = new PublisherClock()
+    const sound = new TimelineClock(publisher, AUDIO)
+    const picture = new TimelineClock(publisher, VIDEO)
+    for (let i = 0; i < 1_500; i++) {
+      const nowUs = i * 20_000
+      sound.toTimelineUs(i * 960, nowUs)
+      picture.toTimelineUs(i * 1_800, nowUs)
+      if (i % 50 === 49) {
+        sound.onSenderReport({ ...unixUsToNtp(wallUs + nowUs), rtpTimestamp: i * 960 })
+        picture.onSenderReport({ ...unixUsToNtp(wallUs + nowUs), rtpTimestamp: i * 1_800 })
+        disturb(picture, i)
+      }
+    }
+    return Math.abs(sound.toTimelineUs(1_500 * 960, 30_000_000) - picture.toTimelineUs(1_500 * 1_800, 30_000_000))
+  }
+
+  test.each<{ name: string; disturb: (clock: TimelineClock, i: number) => void }>([
+    { name: "none", disturb: () => undefined },
+    {
+      name: "another layer's RTP timestamp",
+      disturb: (clock, i) => clock.onSenderReport({ ...unixUsToNtp(wallUs + i * 20_000), rtpTimestamp: 0x9000_0000 }),
+    },
+    {
+      name: "a wall clock of zero",
+      disturb: (clock, i) => clock.onSenderReport({ ntpSeconds: 0, ntpFraction: 0, rtpTimestamp: i * 1_800 }),
+    },
+    {
+      name: "a wall clock that jumps once",
+      disturb: (clock, i) => {
+        if (i === 749) clock.onSenderReport({ ...unixUsToNtp(wallUs + 3_600_000_000), rtpTimestamp: i * 1_800 })
+      },
+    },
+    {
+      name: "tracks that would be an hour apart",
+      disturb: (clock, i) =>
+        clock.onSenderReport({ ...unixUsToNtp(wallUs + 3_600_000_000 + i * 20_000), rtpTimestamp: i * 1_800 }),
+    },
+  ])("$name", ({ disturb }) => {
+    expect(lastTimes(disturb)).toBeLessThan(2_000)
+  })
+})
