@@ -1,0 +1,284 @@
+import { createSocket, type Socket } from "node:dgram"
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
+import type { HeaderExtension, PacketFanout, ViewerId, ViewerTrack } from "../../../src/io/webrtc/fanout.ts"
+import { TypeScriptFanout } from "../../../src/io/webrtc/fanout-typescript.ts"
+import { RemoteAddress } from "../../../src/io/webrtc/remote-address.ts"
+import { KEYING_BYTES, type SrtpKeys, type SrtpProfile } from "../../../src/io/webrtc/srtp/keys.ts"
+import { createUnprotector, type SrtpUnprotector } from "../../../src/io/webrtc/srtp/unprotect.ts"
+import { UdpPort } from "../../../src/io/webrtc/udp-port.ts"
+import type { RtpBatch } from "../../../src/media/packet.ts"
+
+/** One entry for each implementation; all of them send from a port of their own to sockets on loopback. */
+const IMPLEMENTATIONS = [
+  { name: "TypeScript", create: (port: UdpPort) => new TypeScriptFanout((d, to) => port.send(d, to)) },
+]
+const PROFILES: SrtpProfile[] = ["AES128_CM_SHA1_80", "AEAD_AES_128_GCM"]
+
+const MID: HeaderExtension = { id: 3, value: Buffer.from("v0") }
+
+/** A viewer: a socket, its keys, and what arrived. */
+class Viewer {
+  readonly socket: Socket
+  readonly remote = new RemoteAddress()
+  readonly keys: SrtpKeys
+  readonly raw: Buffer[] = []
+  readonly #unprotector: SrtpUnprotector
+  #onPacket = () => {}
+
+  private constructor(socket: Socket, keys: SrtpKeys) {
+    this.socket = socket
+    this.keys = keys
+    this.#unprotector = createUnprotector(keys.local)
+    this.remote.moveTo({ family: 4, address: "127.0.0.1", port: socket.address().port })
+    socket.on("message", (datagram) => {
+      this.raw.push(datagram)
+      this.#onPacket()
+    })
+  }
+
+  static async open(profile: SrtpProfile, seed: number): Promise<Viewer> {
+    const socket = createSocket({ type: "udp4", recvBufferSize: 1 << 20 })
+    await new Promise<void>((resolve) => socket.bind(0, "127.0.0.1", resolve))
+    const { key, salt } = KEYING_BYTES[profile]
+    const master = { profile, key: new Uint8Array(key).fill(seed), salt: new Uint8Array(salt).fill(seed + 1) }
+    return new Viewer(socket, { profile, local: master, remote: master })
+  }
+
+  /** Waits until so many packets have come in all. */
+  async received(count: number): Promise<Buffer[]> {
+    while (this.raw.length < count) {
+      await new Promise<void>((resolve) => {
+        this.#onPacket = resolve
+      })
+    }
+    return this.raw
+  }
+
+  /** The next packets, decrypted and taken apart. */
+  async packets(count: number): Promise<Received[]> {
+    await this.received(count)
+    return this.raw.splice(0, count).map((datagram) => parse(this.#unprotector.unprotect(datagram)))
+  }
+}
+
+interface Received {
+  marker: boolean
+  payloadType: number
+  sequenceNumber: number
+  timestamp: number
+  ssrc: number
+  extension: string
+  payload: string
+}
+
+function parse(packet: Uint8Array): Received {
+  const bytes = Buffer.from(packet)
+  const extensionBytes = bytes.readUInt8(0) & 0x10 ? 4 + 4 * bytes.readUInt16BE(14) : 0
+  return {
+    marker: bytes.readUInt8(1) >= 128,
+    payloadType: bytes.readUInt8(1) & 127,
+    sequenceNumber: bytes.readUInt16BE(2),
+    timestamp: bytes.readUInt32BE(4),
+    ssrc: bytes.readUInt32BE(8),
+    extension: bytes.subarray(12, 12 + extensionBytes).toString("hex"),
+    payload: bytes.subarray(12 + extensionBytes).toString("hex"),
+  }
+}
+
+/** A batch whose packets have payloads that tell their number, at odd places in memory. */
+function batch(firstSequenceNumber: number, count = 1, timestamp = 3000): RtpBatch {
+  const packets = Array.from({ length: count }, (_, i) => {
+    const sequenceNumber = (firstSequenceNumber + i) & 0xffff
+    const memory = Buffer.alloc(1200 + i, sequenceNumber & 0xff)
+    return { sequenceNumber, marker: i === count - 1, payload: memory.subarray(sequenceNumber % 4) }
+  })
+  return { kind: "video", timestamp, ptsUs: 77_000, startsKeyframe: false, packets }
+}
+
+const payloadOf = (source: RtpBatch, index: number) => Buffer.from(source.packets[index]?.payload ?? []).toString("hex")
+
+describe.each(IMPLEMENTATIONS.flatMap((one) => PROFILES.map((profile) => ({ ...one, profile }))))(
+  "the $name fan-out with $profile",
+  ({ create, profile }) => {
+    let port: UdpPort
+    let fanout: PacketFanout
+    let viewers: Viewer[] = []
+
+    beforeAll(async () => {
+      const unused = () => {}
+      const handlers = { stun: unused, dtls: unused, srtp: unused, onBug: unused }
+      port = await UdpPort.open({ hosts: ["127.0.0.1"], port: 0 }, handlers)
+    })
+
+    afterAll(() => port.close())
+
+    beforeEach(async () => {
+      fanout = create(port)
+      viewers = await Promise.all([Viewer.open(profile, 1), Viewer.open(profile, 50)])
+    })
+
+    afterEach(() => {
+      fanout.close()
+      for (const { socket } of viewers) socket.close()
+    })
+
+    function add(viewer: Viewer, track: Partial<ViewerTrack> = {}): ViewerId {
+      const video = { trackId: "video", ssrc: 0xfedcba98, payloadType: 96, ...track }
+      return fanout.addViewer({ remote: viewer.remote, keys: viewer.keys, tracks: [video] })
+    }
+
+    test("sends each viewer the packets under its own numbers and keys", async () => {
+      const [first, second] = viewers as [Viewer, Viewer]
+      fanout.joinTrack(add(first), "video", 10)
+      fanout.joinTrack(add(second, { ssrc: 7, payloadType: 127, timestampOffset: 0xfffffff0 }), "video", 0)
+      const sent = batch(65_534, 3)
+      fanout.send("video", sent)
+      const facts = { ssrc: 0xfedcba98, payloadType: 96, timestamp: 3000, extension: "" }
+      expect(await first.packets(3)).toEqual([
+        { ...facts, marker: false, sequenceNumber: 8, payload: payloadOf(sent, 0) },
+        { ...facts, marker: false, sequenceNumber: 9, payload: payloadOf(sent, 1) },
+        { ...facts, marker: true, sequenceNumber: 10, payload: payloadOf(sent, 2) },
+      ])
+      const others = { ssrc: 7, payloadType: 127, timestamp: 2984 }
+      expect(await second.packets(3)).toMatchObject(
+        [65_534, 65_535, 0].map((sequenceNumber) => ({ ...others, sequenceNumber })),
+      )
+    })
+
+    test("sends nothing before the viewer joins, after it leaves, for another track, or once it is removed", async () => {
+      const [viewer, witness] = viewers as [Viewer, Viewer]
+      const id = add(viewer)
+      fanout.joinTrack(add(witness), "video", 0)
+      fanout.send("video", batch(1))
+      fanout.joinTrack(id, "video", 0)
+      fanout.send("audio", batch(2))
+      fanout.send("video", batch(3))
+      fanout.leaveTrack(id, "video")
+      fanout.send("video", batch(4))
+      fanout.joinTrack(id, "video", 0)
+      fanout.send("video", batch(5))
+      fanout.removeViewer(id)
+      fanout.removeViewer(id)
+      fanout.send("video", batch(6))
+      await witness.received(5)
+      expect((await viewer.packets(2)).map(({ sequenceNumber }) => sequenceNumber)).toEqual([3, 5])
+      expect(viewer.raw).toHaveLength(0)
+      expect(fanout.stats(id, "video")).toBeUndefined()
+    })
+
+    test("puts the header extensions into the first hundred packets", async () => {
+      const [viewer] = viewers as [Viewer]
+      const id = add(viewer, { headerExtensions: [MID, { id: 5, value: new Uint8Array(3) }] })
+      fanout.joinTrack(id, "video", 0)
+      fanout.send("video", batch(20, 102))
+      const packets = await viewer.packets(102)
+      expect(packets[0]?.extension).toBe("bede0002317630520000000000000000".slice(0, 24))
+      expect(packets.map(({ extension }) => extension !== "").lastIndexOf(true)).toBe(99)
+    })
+
+    test("replays cached packets with other times and numbers before the live ones", async () => {
+      const [viewer] = viewers as [Viewer]
+      const id = add(viewer, { timestampOffset: 5 })
+      fanout.sendTo(id, "video", batch(100, 2, 1000), { sequenceOffset: -50, timestamp: 2990 })
+      fanout.joinTrack(id, "video", -50)
+      fanout.send("video", batch(102, 1, 3000))
+      const packets = await viewer.packets(3)
+      expect(packets.map(({ sequenceNumber, timestamp }) => [sequenceNumber, timestamp])).toEqual([
+        [50, 2995],
+        [51, 2995],
+        [52, 3005],
+      ])
+    })
+
+    test("resends under the RTX numbers with the original sequence number in front", async () => {
+      const [viewer] = viewers as [Viewer]
+      const id = add(viewer, { rtx: { ssrc: 99, payloadType: 97 } })
+      fanout.sendTo(id, "video", batch(8, 1, 1000), { sequenceOffset: 500, timestamp: 2990 })
+      fanout.joinTrack(id, "video", 500)
+      const live = batch(9, 2)
+      fanout.send("video", live)
+      await viewer.packets(3)
+      expect(fanout.resend(id, "video", [508, 510, 511])).toBe(2)
+      const rtx = { ssrc: 99, payloadType: 97 }
+      expect(await viewer.packets(2)).toMatchObject([
+        { ...rtx, sequenceNumber: 0, timestamp: 2990, payload: `01fc${payloadOf(batch(8), 0)}` },
+        { ...rtx, sequenceNumber: 1, timestamp: 3000, marker: true, payload: `01fe${payloadOf(live, 1)}` },
+      ])
+      expect(fanout.stats(id, "video")).toMatchObject({ packetCount: 3, resentCount: 2 })
+    })
+
+    test("resends without RTX what is the same to the bit, across a wrap and after the extensions ended", async () => {
+      const [viewer] = viewers as [Viewer]
+      const id = add(viewer, { headerExtensions: [MID] })
+      fanout.joinTrack(id, "video", 0)
+      fanout.send("video", batch(65_500, 200))
+      const before = [...(await viewer.received(200))]
+      expect(fanout.resend(id, "video", [65_510, 65_535, 5, 150])).toBe(4)
+      const after = (await viewer.received(204)).slice(200)
+      expect(after).toEqual([10, 35, 41, 186].map((index) => before[index]))
+    })
+
+    test("forgets packets that were sent long ago", async () => {
+      const [viewer] = viewers as [Viewer]
+      const id = add(viewer)
+      fanout.sendTo(id, "video", batch(0, 1), { sequenceOffset: 0 })
+      fanout.joinTrack(id, "video", 0)
+      for (let n = 1; n < 2100; n += 100) {
+        fanout.send("video", batch(n, 100))
+        await viewer.received(n + 100)
+      }
+      expect(fanout.resend(id, "video", [0, 1, 52, 2100])).toBe(1)
+    })
+
+    test("leaves out a packet that no network takes, and sends the rest", async () => {
+      const [viewer] = viewers as [Viewer]
+      const id = add(viewer)
+      fanout.joinTrack(id, "video", 0)
+      const [packet] = batch(1).packets
+      const long = { sequenceNumber: 2, marker: false, payload: new Uint8Array(5000) }
+      fanout.send("video", { ...batch(1), packets: [packet as NonNullable<typeof packet>, long] })
+      fanout.send("video", batch(3))
+      expect((await viewer.packets(2)).map(({ sequenceNumber }) => sequenceNumber)).toEqual([1, 3])
+    })
+
+    test("counts what a sender report says", async () => {
+      const [viewer] = viewers as [Viewer]
+      const id = add(viewer, { timestampOffset: 1 })
+      expect(fanout.stats(id, "video")).toMatchObject({ packetCount: 0, octetCount: 0, ptsUs: undefined })
+      fanout.joinTrack(id, "video", 0)
+      fanout.send("video", batch(4, 2, 0xffffffff))
+      expect(fanout.stats(id, "video")).toEqual({
+        packetCount: 2,
+        octetCount: 1200 + 1200,
+        resentCount: 0,
+        rtpTimestamp: 0,
+        ptsUs: 77_000,
+      })
+    })
+
+    test("follows a viewer that moves", async () => {
+      const [viewer, elsewhere] = viewers as [Viewer, Viewer]
+      fanout.joinTrack(add(viewer), "video", 0)
+      viewer.remote.moveTo(elsewhere.remote)
+      fanout.send("video", batch(1))
+      await elsewhere.received(1)
+      expect(viewer.raw).toHaveLength(0)
+    })
+
+    test("ignores viewers and tracks that it does not know", () => {
+      const id = add(viewers[0] as Viewer)
+      fanout.joinTrack(id, "audio", 0)
+      fanout.joinTrack(999, "video", 0)
+      fanout.sendTo(999, "video", batch(1), { sequenceOffset: 0 })
+      expect(fanout.resend(999, "video", [1])).toBe(0)
+      expect(fanout.stats(id, "audio")).toBeUndefined()
+    })
+
+    test.each([
+      { name: "an id that is reserved", extension: { id: 15, value: new Uint8Array(1) } },
+      { name: "no value", extension: { id: 1, value: new Uint8Array(0) } },
+    ])("refuses a header extension with $name", ({ extension }) => {
+      expect(() => add(viewers[0] as Viewer, { headerExtensions: [extension] })).toThrow(RangeError)
+    })
+  },
+)
