@@ -93,7 +93,7 @@ function showAddresses() {
   setText($("#rtmp-key"), name.slice(slash + 1))
   setText(
     $("#ffmpeg"),
-    `ffmpeg -re -i input.mp4 -c:v libx264 -preset veryfast -tune zerolatency -g 60 -c:a aac -f flv ${rtmp}/${name.slice(slash + 1)}`,
+    `ffmpeg -re -i input.mp4 -c:v libx264 -preset veryfast -tune zerolatency -pix_fmt yuv420p -g 60 -c:a aac -f flv ${rtmp}/${name.slice(slash + 1)}`,
   )
   setText($("#watch-link"), `${location.origin}/watch/${name}`)
   $("#watch-link").href = `/watch/${name}`

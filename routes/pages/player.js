@@ -15,6 +15,7 @@ export class Player {
   #meter = new StatsMeter()
   #wasLive = false
   #endSession = () => {}
+  #spare = undefined
   pc = null
   state = "connecting"
   detail = ""
@@ -77,27 +78,41 @@ export class Player {
 
   /** One connection from the POST to its end; throws where it never came to live. */
   async #playOnce() {
-    const pc = new RTCPeerConnection({ bundlePolicy: "max-bundle" })
+    const connection = this.#takeConnection()
+    const { pc, media } = connection
     const attempt = new AbortController()
     const abort = () => attempt.abort()
     this.#stop.signal.addEventListener("abort", abort, { once: true })
-    this.pc = pc
-    this.#meter = new StatsMeter()
-    this.firstFrameMs = undefined
     try {
-      const media = this.#receiveInto(pc)
       const startedAt = performance.now()
       this.#endSession = await openSession(pc, this.#endpoint, { signal: attempt.signal })
+      this.pc = pc
+      this.#meter = new StatsMeter()
+      this.firstFrameMs = undefined
       if (this.state === "waiting" || this.state === "ended") this.#set("connecting", "")
       this.#watchFirstFrame(media, startedAt, attempt.signal)
       await this.#untilOver(pc, attempt.signal)
+    } catch (error) {
+      if (error.code === "stream.not_live") this.#spare = connection
+      throw error
     } finally {
       this.#stop.signal.removeEventListener("abort", abort)
       abort()
       this.#endSession()
       this.#endSession = () => {}
-      pc.close()
+      this.pc = null
+      if (this.#spare !== connection) pc.close()
     }
+  }
+
+  /** While a stream is not live the same connection asks again and again: making one is dear, and browsers count them. */
+  #takeConnection() {
+    const spare = this.#spare
+    this.#spare = undefined
+    if (spare !== undefined && performance.now() - spare.madeAt < SPARE_LIMIT_MS) return spare
+    spare?.pc.close()
+    const pc = new RTCPeerConnection({ bundlePolicy: "max-bundle" })
+    return { pc, media: this.#receiveInto(pc), madeAt: performance.now() }
   }
 
   #receiveInto(pc) {
@@ -220,8 +235,9 @@ async function receivedMedia(pc) {
 }
 
 const TICK_MS = 500
+const SPARE_LIMIT_MS = 60_000
 const SILENCE_LIMIT_MS = 2_500
-const DISCONNECTED_LIMIT_MS = 3_000
+const DISCONNECTED_LIMIT_MS = 2_000
 const START_LIMIT_MS = 12_000
 const NO_PICTURE = "Connected, but no picture came. The stream may be waiting for its next keyframe."
 const NO_CONNECTION = "The media connection could not be made. A firewall may block UDP to the gateway."

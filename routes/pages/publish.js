@@ -140,9 +140,7 @@ function update() {
   const isOn = publisher !== null
   $("#badge").textContent = LABELS[state] ?? state
   $("#timer").hidden = state !== "live"
-  $("#sources").disabled = isOn
-  $("#token").disabled = isOn
-  $("#quality").disabled = isOn
+  for (const id of ["#sources", "#token", "#quality"]) $(id).disabled = isOn || problem !== undefined
   go.disabled = stream === null && !isOn
   go.textContent = isOn ? "Stop" : "Go live"
   go.classList.toggle("danger", isOn)

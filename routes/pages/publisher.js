@@ -70,7 +70,11 @@ export class Publisher {
     this.#meter = new StatsMeter()
     try {
       for (const track of stream.getTracks()) addSender(pc, track, stream, maxBitrateBps)
-      this.#endSession = await openSession(pc, this.#endpoint, { token, signal: this.#stop.signal })
+      this.#endSession = await openSession(pc, this.#endpoint, {
+        token,
+        signal: this.#stop.signal,
+        startBitrateBps: Math.min(maxBitrateBps * 0.6, MAX_START_BITRATE_BPS),
+      })
       await limitBitrate(pc, maxBitrateBps)
       await this.#untilLost(pc)
     } finally {
@@ -149,6 +153,8 @@ async function limitBitrate(pc, maxBitrateBps) {
 }
 
 const AUDIO_BITRATE_BPS = 128_000
+/** Chromium begins with 300 kbit/s otherwise and climbs for many seconds. */
+const MAX_START_BITRATE_BPS = 2_000_000
 const TICK_MS = 200
-const DISCONNECTED_LIMIT_MS = 4_000
+const DISCONNECTED_LIMIT_MS = 2_000
 const START_LIMIT_MS = 12_000

@@ -11,11 +11,12 @@ export class SignalingError extends Error {
  * Opens a WHIP or WHEP session: posts the local offer at once, without waiting for candidates (the gateway is ICE-lite and learns ours from
  * the checks), and applies the answer. Returns a function that ends the session, also while the page is being left.
  */
-export async function openSession(pc, endpoint, { token, signal } = {}) {
-  await pc.setLocalDescription(withStereo(await pc.createOffer()))
+export async function openSession(pc, endpoint, { token, signal, startBitrateBps } = {}) {
+  // A connection that was refused before asks again with the same offer.
+  if (pc.localDescription === null) await pc.setLocalDescription(withStereo(await pc.createOffer()))
   const headers = { "content-type": "application/sdp" }
   if (token) headers.authorization = `Bearer ${token}`
-  const response = await fetch(endpoint, { method: "POST", headers, body: pc.localDescription.sdp, signal })
+  const response = await post(endpoint, headers, pc.localDescription.sdp, signal)
   if (response.status !== 201) throw await signalingError(response)
   const session = new URL(response.headers.get("location"), response.url)
   let hasEnded = false
@@ -28,7 +29,7 @@ export async function openSession(pc, endpoint, { token, signal } = {}) {
   try {
     const sdp = await response.text()
     if (signal?.aborted) throw new DOMException("aborted", "AbortError")
-    await pc.setRemoteDescription({ type: "answer", sdp })
+    await pc.setRemoteDescription({ type: "answer", sdp: withStartBitrate(sdp, startBitrateBps) })
   } catch (error) {
     end()
     throw error
@@ -44,8 +45,29 @@ function withStereo({ type, sdp }) {
   return { type, sdp: sdp.replace(fmtp, "$&;stereo=1;sprop-stereo=1") }
 }
 
+/** A wish that Chromium reads from the answer and others ignore. */
+function withStartBitrate(sdp, bitrateBps) {
+  const payloadType = /^a=rtpmap:(\d+) H264\//im.exec(sdp)?.[1]
+  if (payloadType === undefined || bitrateBps === undefined) return sdp
+  const fmtp = new RegExp(`^(a=fmtp:${payloadType} .*?)(\\r?)$`, "m")
+  return sdp.replace(fmtp, `$1;x-google-start-bitrate=${Math.round(bitrateBps / 1_000)}$2`)
+}
+
+async function post(endpoint, headers, body, signal) {
+  const timeout = AbortSignal.timeout(POST_TIMEOUT_MS)
+  const either = signal === undefined || AbortSignal.any === undefined ? timeout : AbortSignal.any([signal, timeout])
+  try {
+    return await fetch(endpoint, { method: "POST", headers, body, signal: either })
+  } catch (error) {
+    if (signal?.aborted) throw error
+    throw new Error("The gateway does not answer.", { cause: error })
+  }
+}
+
 async function signalingError(response) {
   const problem = await response.json().catch(() => ({}))
   const detail = problem.detail ?? `the gateway answered ${response.status}`
   return new SignalingError(response.status, problem.code ?? "unknown", detail)
 }
+
+const POST_TIMEOUT_MS = 8_000
