@@ -9,6 +9,7 @@ import type { Logger } from "../log.ts"
 import type { RtmpMessageCache } from "./message-cache.ts"
 import { RtmpPublisher } from "./publisher.ts"
 import { RtmpReader } from "./reader.ts"
+import { SocketOutput } from "./socket-output.ts"
 
 /** What all connections of an RTMP server share. */
 export interface ConnectionContext {
@@ -25,18 +26,19 @@ export class RtmpConnection {
   readonly #socket: Socket
   readonly #context: ConnectionContext
   readonly #logger: Logger
+  readonly #output: SocketOutput
   readonly #session: RtmpServerSession
   readonly #publishers = new Map<number, RtmpPublisher>()
   readonly #readers = new Map<number, RtmpReader>()
   #timer: NodeJS.Timeout | undefined
   #timerAtMs = 0
-  #isCorked = false
   #isEnding = false
 
   constructor(socket: Socket, context: ConnectionContext) {
     this.#socket = socket
     this.#context = context
     this.#logger = context.logger.child({ protocol: "rtmp", remote: `${socket.remoteAddress}:${socket.remotePort}` })
+    this.#output = new SocketOutput(socket, context.nowMs)
     this.#session = new RtmpServerSession(context.sessionOptions, randomBytes(S1_RANDOM_BYTES), context.nowMs())
     socket.setNoDelay(true)
     socket.on("data", (bytes) => this.#run(() => this.#session.push(bytes as Uint8Array, context.nowMs())))
@@ -135,13 +137,6 @@ export class RtmpConnection {
     const { streamId } = request
     const id = randomUUID()
     const { registry, nowMs, messages, readerQueueMaxBytes } = this.#context
-    const socket = this.#socket
-    const output = {
-      get queuedBytes() {
-        return socket.writableLength
-      },
-      send: (bytes: Uint8Array) => this.#send(bytes),
-    }
     let reader: RtmpReader
     try {
       reader = new RtmpReader(request, {
@@ -149,10 +144,9 @@ export class RtmpConnection {
         registry,
         nowMs,
         messages,
-        output,
+        output: this.#output,
         logger: this.#logger.child({ sessionId: id }),
         maxQueueBytes: readerQueueMaxBytes,
-        slowTimeoutMs: SLOW_READER_TIMEOUT_MS,
         onEnded: (reason) => this.#endStream(streamId, reason),
         onError: (error) => this.#fail(error),
       })
@@ -180,21 +174,8 @@ export class RtmpConnection {
     if (this.#publishers.size === 0 && this.#readers.size === 0) this.#finish(reason)
   }
 
-  /** All that is written in one turn of the event loop leaves in one system call. */
   #send(bytes: Uint8Array): void {
-    if (this.#isEnding || !this.#socket.writable) return
-    if (!this.#isCorked) {
-      this.#isCorked = true
-      this.#socket.cork()
-      queueMicrotask(() => this.#uncork())
-    }
-    this.#socket.write(bytes)
-  }
-
-  #uncork(): void {
-    if (!this.#isCorked) return
-    this.#isCorked = false
-    this.#socket.uncork()
+    if (!this.#isEnding) this.#output.send(bytes)
   }
 
   #finish(reason: string): void {
@@ -205,7 +186,7 @@ export class RtmpConnection {
     for (const reader of this.#readers.values()) reader.stop(reason)
     this.#publishers.clear()
     this.#readers.clear()
-    this.#uncork()
+    this.#output.flush()
     if (this.#socket.destroyed) return
     this.#socket.end()
     const cut = setTimeout(() => this.#socket.destroy(), FLUSH_TIMEOUT_MS)
@@ -230,6 +211,5 @@ export class RtmpConnection {
 }
 
 const S1_RANDOM_BYTES = 1_528
-const SLOW_READER_TIMEOUT_MS = 10_000
 const FLUSH_TIMEOUT_MS = 2_000
 const MAX_LOGGED_NAME = 160

@@ -12,6 +12,8 @@ import type { RtmpMessageCache } from "./message-cache.ts"
 export interface ReaderOutput {
   /** Bytes that wait to be sent. */
   readonly queuedBytes: number
+  /** For how long the oldest of them have been waiting. */
+  readonly delayMs: number
   send(bytes: Uint8Array): void
 }
 
@@ -25,8 +27,6 @@ export interface ReaderContext {
   readonly output: ReaderOutput
   /** More than this in the queue, and frames are dropped up to a later keyframe. */
   readonly maxQueueBytes: number
-  /** A reader that cannot keep up for so long is ended. */
-  readonly slowTimeoutMs: number
   /** Called when the stream is over or the reader is too slow. */
   readonly onEnded: (reason: string) => void
   /** Called for an error while a frame was being sent, which must not reach the publisher. */
@@ -142,18 +142,18 @@ export class RtmpReader implements SubscriberSession {
 
   /** A reader that is too slow gets nothing until its queue is nearly empty, then goes on with a keyframe. */
   #mustDrop(frame: MediaFrame): boolean {
-    const { output, maxQueueBytes, slowTimeoutMs } = this.#context
+    const { output, maxQueueBytes, nowMs } = this.#context
     if (this.#droppingSinceMs === undefined) {
-      if (output.queuedBytes <= maxQueueBytes) return false
-      this.#droppingSinceMs = this.#context.nowMs()
+      if (output.queuedBytes <= maxQueueBytes && output.delayMs <= MAX_DELAY_MS) return false
+      this.#droppingSinceMs = nowMs()
       this.#waitsForKeyframe = true
       return true
     }
-    if (output.queuedBytes <= maxQueueBytes / 8) {
+    if (output.queuedBytes <= maxQueueBytes / 8 && output.delayMs <= MAX_DELAY_MS / 8) {
       this.#droppingSinceMs = undefined
       return isVideo(frame) && !frame.isKeyframe
     }
-    if (this.#context.nowMs() - this.#droppingSinceMs > slowTimeoutMs) this.end("the reader is too slow")
+    if (nowMs() - this.#droppingSinceMs > SLOW_TIMEOUT_MS) this.end("the reader is too slow")
     return true
   }
 
@@ -181,3 +181,8 @@ function isVideo(frame: MediaFrame): frame is VideoFrame {
 function decodingTimeUs(frame: MediaFrame): number {
   return isVideo(frame) ? frame.dtsUs : frame.ptsUs
 }
+
+/** Live video that is later than this is better skipped. */
+const MAX_DELAY_MS = 4_000
+/** A reader that does not take what is queued within this time is ended. */
+const SLOW_TIMEOUT_MS = 10_000

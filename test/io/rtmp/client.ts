@@ -1,0 +1,77 @@
+import { once } from "node:events"
+import { connect, type Socket } from "node:net"
+import { type AmfValue, amfField, parseAmf0, serializeAmf0 } from "../../../src/rtmp/amf0.ts"
+import { ChunkReader } from "../../../src/rtmp/chunk-reader.ts"
+import { serializeMessage } from "../../../src/rtmp/chunk-writer.ts"
+import { commandMessage, MESSAGE_TYPE, type RtmpMessage } from "../../../src/rtmp/message.ts"
+import { RTMP_SERVER_DEFAULTS } from "../../../src/rtmp/server-options.ts"
+import type { Scope } from "../../support/scope.ts"
+import { until } from "../../support/wait.ts"
+
+/** A small RTMP client that does what a test says and keeps all that it receives. */
+export class RtmpClient {
+  readonly socket: Socket
+  readonly messages: RtmpMessage[] = []
+  readonly closed: Promise<void>
+  readonly #reader = new ChunkReader(RTMP_SERVER_DEFAULTS)
+  #handshakeBytesLeft = HANDSHAKE_BYTES
+
+  constructor(port: number, scope: Scope) {
+    this.socket = connect(port, "127.0.0.1")
+    this.socket.setNoDelay(true)
+    scope.defer(() => this.socket.destroy())
+    this.closed = new Promise((resolve) => this.socket.once("close", () => resolve()))
+    this.socket.on("error", () => {}) // a server that hangs up is seen through `closed`
+    this.socket.on("data", (bytes) => this.#onData(bytes as Uint8Array))
+  }
+
+  /** Connects, and publishes or plays `stream` in the application `live`. */
+  static async open(port: number, scope: Scope, action: "publish" | "play", stream: string): Promise<RtmpClient> {
+    const client = new RtmpClient(port, scope)
+    await once(client.socket, "connect")
+    client.socket.write(new Uint8Array(HANDSHAKE_BYTES).fill(3, 0, 1))
+    client.command(0, "connect", 1, { app: "live", tcUrl: "rtmp://127.0.0.1/live" })
+    client.command(0, "createStream", 2, null)
+    client.command(1, action, 3, null, stream)
+    return client
+  }
+
+  command(streamId: number, name: string, transactionId: number, ...args: AmfValue[]): void {
+    this.socket.write(serializeMessage(commandMessage(streamId, name, transactionId, args), 128))
+  }
+
+  metadata(values: AmfValue): void {
+    this.message(MESSAGE_TYPE.dataAmf0, 0, serializeAmf0(["@setDataFrame", "onMetaData", values]))
+  }
+
+  message(typeId: number, timestampMs: number, payload: Uint8Array): void {
+    this.socket.write(serializeMessage({ typeId, timestampMs, streamId: 1, payload }, 128))
+  }
+
+  /** The codes of all `onStatus` so far. */
+  statusCodes(): AmfValue[] {
+    const commands = this.messages.filter(({ typeId }) => typeId === MESSAGE_TYPE.commandAmf0)
+    return commands
+      .map(({ payload }) => parseAmf0(payload))
+      .flatMap(([name, , , info]) => (name === "onStatus" ? [amfField(info, "code")] : []))
+  }
+
+  /** Waits for a status code. */
+  async status(code: string): Promise<this> {
+    await until(`${code}, got ${this.statusCodes()}`, () => this.statusCodes().includes(code))
+    return this
+  }
+
+  /** Audio and video messages so far. */
+  media(): RtmpMessage[] {
+    return this.messages.filter(({ typeId }) => typeId === MESSAGE_TYPE.audio || typeId === MESSAGE_TYPE.video)
+  }
+
+  #onData(bytes: Uint8Array): void {
+    const skipped = Math.min(this.#handshakeBytesLeft, bytes.length)
+    this.#handshakeBytesLeft -= skipped
+    this.#reader.push(bytes.subarray(skipped), (message) => this.messages.push(message))
+  }
+}
+
+const HANDSHAKE_BYTES = 1 + 2 * 1_536

@@ -1,0 +1,280 @@
+import { pino } from "pino"
+import { expect, test, vi } from "vitest"
+import type { LaneConverters } from "../../../src/hub/live-stream.ts"
+import { StreamRegistry } from "../../../src/hub/stream-registry.ts"
+import { type RtmpServer, type RtmpServerConfig, startRtmpServer } from "../../../src/io/rtmp/server.ts"
+import { concat } from "../../../src/media/bytes.ts"
+import { parseAmf0 } from "../../../src/rtmp/amf0.ts"
+import { MESSAGE_TYPE } from "../../../src/rtmp/message.ts"
+import { hex, toHex } from "../../support/bytes.ts"
+import { testScope } from "../../support/test-scope.ts"
+import { until } from "../../support/wait.ts"
+import { RtmpClient } from "./client.ts"
+
+const scope = testScope()
+const AUDIO = 8
+const VIDEO = 9
+const VIDEO_HEADER = hex(
+  "17 00 000000 0142c01effe1 0019 6742c01ed890280bfe5c04400000030040000 00c83c58b8980 01 0005 68c888cb20",
+)
+const AUDIO_HEADER = hex("af 00 1210")
+const KEYFRAME = hex("17 01 000000 00000004 65888421")
+const INTER_FRAME = hex("27 01 000000 00000004 419a0011")
+const SOUND = hex("af 01 2110")
+
+interface Setup {
+  readonly server: RtmpServer
+  readonly registry: StreamRegistry
+  readonly log: Record<string, unknown>[]
+}
+
+async function start(config: Partial<RtmpServerConfig> = {}): Promise<Setup> {
+  const log: Record<string, unknown>[] = []
+  const logger = pino({ level: "debug" }, { write: (line) => log.push(JSON.parse(line)) })
+  const limits = {
+    maxStreams: 10,
+    maxSubscribers: 2,
+    cacheMaxBytes: 1e7,
+    cacheMaxMs: 30_000,
+    keyframeRequestIntervalMs: 1_000,
+  }
+  const registry = new StreamRegistry(noConverters, limits)
+  const defaults = { host: "127.0.0.1", port: 0, maxConnections: 20, setupTimeoutMs: 5_000, idleTimeoutMs: 30_000 }
+  const server = await startRtmpServer(
+    { ...defaults, maxMessageBytes: 1e6, readerQueueMaxBytes: 1e6, ...config },
+    { registry, logger, nowMs: () => performance.now() },
+  )
+  scope.defer(() => server.close(0))
+  return { server, registry, log }
+}
+
+/** No lane is derived from another in these tests. */
+function noConverters(): LaneConverters {
+  const none = () => ({ push: () => {}, close: () => {} })
+  return {
+    videoFramesToPackets: none,
+    videoPacketsToFrames: none,
+    opusFramesToPackets: none,
+    opusPacketsToFrames: none,
+    aacToOpus: none,
+    opusToAac: none,
+  }
+}
+
+async function publish({ server }: Setup, stream = "cam1"): Promise<RtmpClient> {
+  const publisher = await RtmpClient.open(server.port, scope, "publish", stream)
+  await publisher.status("NetStream.Publish.Start")
+  publisher.metadata({ videocodecid: 7, audiocodecid: 10 })
+  publisher.message(VIDEO, 0, VIDEO_HEADER)
+  publisher.message(AUDIO, 0, AUDIO_HEADER)
+  return publisher
+}
+
+async function play({ server }: Setup, stream = "cam1"): Promise<RtmpClient> {
+  const reader = await RtmpClient.open(server.port, scope, "play", stream)
+  return reader.status("NetStream.Play.Start")
+}
+
+function line(log: Setup["log"], message: string): Promise<Record<string, unknown>> {
+  return until(`log line "${message}"`, () => log.find(({ msg }) => msg === message))
+}
+
+test("a reader gets metadata, headers and the group of pictures in the order of time, then live", async () => {
+  const setup = await start()
+  const publisher = await publish(setup)
+  for (const [typeId, timestampMs, body] of [
+    [VIDEO, 1_000, KEYFRAME],
+    [AUDIO, 1_010, SOUND],
+    [VIDEO, 1_040, INTER_FRAME],
+  ] as const) {
+    publisher.message(typeId, timestampMs, body)
+  }
+  await until("three frames", () => setup.registry.list()[0]?.lanes.videoFrames.cached.length === 2)
+  const reader = await play(setup)
+  publisher.message(VIDEO, 1_080, KEYFRAME)
+  await until("all messages", () => reader.media().length === 6)
+  const firstMs = reader.media()[0]?.timestampMs ?? 0
+  const bodies = reader.media().map(({ timestampMs, payload }) => [timestampMs - firstMs, toHex(payload)])
+  expect(bodies).toEqual([
+    [0, toHex(VIDEO_HEADER)],
+    [0, toHex(KEYFRAME)],
+    [10, toHex(AUDIO_HEADER)],
+    [10, toHex(SOUND)],
+    [40, toHex(INTER_FRAME)],
+    [80, toHex(KEYFRAME)],
+  ])
+  const metadata = reader.messages.find(({ typeId }) => typeId === MESSAGE_TYPE.dataAmf0)
+  const [name, values] = parseAmf0(metadata?.payload ?? new Uint8Array())
+  expect([name, Object.fromEntries(values as Map<string, unknown>)]).toEqual([
+    "onMetaData",
+    expect.objectContaining({ videocodecid: 7, audiocodecid: 10, width: 640, height: 360, stereo: true }),
+  ])
+})
+
+test("a second publisher is refused and disconnected, the first one goes on", async () => {
+  const setup = await start()
+  const first = await publish(setup)
+  const second = await RtmpClient.open(setup.server.port, scope, "publish", "cam1")
+  await second.closed
+  expect(second.statusCodes()).toEqual(["NetStream.Publish.BadName"])
+  first.message(VIDEO, 0, KEYFRAME)
+  await until("a frame", () => setup.registry.list()[0]?.lanes.videoFrames.last)
+})
+
+test("the same token takes over: the first publisher is told, readers stay and time goes on", async () => {
+  const setup = await start()
+  const first = await publish(setup, "cam1?token=secret")
+  const reader = await play(setup)
+  first.message(VIDEO, 70_000, KEYFRAME)
+  await until("the first picture", () => reader.media().length === 2)
+  const second = await publish(setup, "cam1?token=secret")
+  await first.closed
+  expect(first.statusCodes()).toContain("NetStream.Publish.Denied")
+  second.message(VIDEO, 5, KEYFRAME)
+  await until("the second picture", () => reader.media().filter(({ payload }) => payload[1] === 1).length === 2)
+  const times = reader.media().map(({ timestampMs }) => timestampMs)
+  expect(times).toEqual(times.toSorted((a, b) => a - b))
+})
+
+test.each(["..", "a b", "", "x".repeat(65)])("the name %j is refused", async (name) => {
+  const { server, log } = await start()
+  const publisher = await RtmpClient.open(server.port, scope, "publish", name)
+  await publisher.closed
+  expect(publisher.statusCodes()).toEqual(["NetStream.Publish.BadName"])
+  expect(log).toEqual([expect.objectContaining({ level: 40, code: "stream.name" })])
+})
+
+test("a stream that is not live is refused, and so is a reader too many", async () => {
+  const setup = await start()
+  const lost = await RtmpClient.open(setup.server.port, scope, "play", "nobody")
+  await lost.closed
+  expect(lost.statusCodes()).toEqual(["NetStream.Play.StreamNotFound"])
+  await publish(setup)
+  await play(setup)
+  await play(setup)
+  const third = await RtmpClient.open(setup.server.port, scope, "play", "cam1")
+  await third.closed
+  expect(third.statusCodes()).toEqual(["NetStream.Play.Failed"])
+})
+
+test("media that cannot be used ends the publication with a clear error", async () => {
+  const setup = await start()
+  const publisher = await publish(setup)
+  publisher.message(AUDIO, 0, hex("2f ffff"))
+  await publisher.closed
+  expect(publisher.statusCodes()).toContain("NetStream.Failed")
+  expect(await line(setup.log, "RTMP error: audio codec MP3 is not supported yet")).toMatchObject({ code: "flv.tag" })
+  expect(setup.registry.list()).toEqual([])
+})
+
+test("readers are told when the publisher goes, whether it says so or not", async () => {
+  const setup = await start()
+  for (const leave of [
+    (peer: RtmpClient) => peer.command(0, "deleteStream", 4, null, 1),
+    (peer: RtmpClient) => peer.socket.destroy(),
+  ]) {
+    const publisher = await publish(setup)
+    const reader = await play(setup)
+    leave(publisher)
+    await reader.closed
+    expect(reader.statusCodes().at(-1)).toBe("NetStream.Play.UnpublishNotify")
+    expect(setup.registry.list()).toEqual([])
+  }
+})
+
+test("B-frames are warned of once, with the stream's name", async () => {
+  const setup = await start()
+  const publisher = await publish(setup)
+  for (let i = 0; i < 3; i++) publisher.message(VIDEO, i * 40, hex("27 01 000000 00000003 019e00"))
+  await until("three frames", () => (setup.registry.list()[0]?.lanes.videoFrames.last?.dtsUs ?? 0) > 0)
+  publisher.socket.end()
+  await line(setup.log, "publisher gone")
+  expect(setup.log.filter(({ level }) => level === 40)).toEqual([expect.objectContaining({ stream: "live/cam1" })])
+})
+
+test("one line in the log when a session opens, one with totals when it closes", async () => {
+  const setup = await start()
+  const publisher = await publish(setup)
+  const reader = await play(setup)
+  publisher.message(VIDEO, 0, KEYFRAME)
+  publisher.message(AUDIO, 0, SOUND)
+  await until("all messages", () => reader.media().length === 4)
+  reader.socket.end()
+  await line(setup.log, "reader gone")
+  publisher.socket.end()
+  await line(setup.log, "publisher gone")
+  expect(setup.log.map(({ msg, stream, protocol }) => [msg, stream, protocol])).toEqual(
+    ["publisher connected", "reader connected", "reader gone", "publisher gone"].map((msg) => [
+      msg,
+      "live/cam1",
+      "rtmp",
+    ]),
+  )
+  expect(setup.log[2]).toMatchObject({ videoFrames: 1, audioFrames: 1, droppedFrames: 0, bytes: expect.any(Number) })
+  expect(setup.log[3]).toMatchObject({ videoFrames: 1, audioFrames: 1, reason: "the peer closed the connection" })
+})
+
+test("a handshake that stalls is ended", async () => {
+  const { server, log } = await start({ setupTimeoutMs: 50 })
+  const client = new RtmpClient(server.port, scope)
+  client.socket.write(Uint8Array.of(3, 0, 0))
+  await client.closed
+  expect(log).toEqual([expect.objectContaining({ code: "rtmp.timeout" })])
+})
+
+test("a publisher that falls silent is ended", async () => {
+  const setup = await start({ idleTimeoutMs: 50 })
+  const publisher = await publish(setup)
+  await publisher.closed
+  expect(await line(setup.log, "RTMP error: nothing received")).toMatchObject({ code: "rtmp.timeout" })
+})
+
+test("connections above the limit are closed", async () => {
+  const setup = await start({ maxConnections: 1 })
+  await publish(setup)
+  await new RtmpClient(setup.server.port, scope).closed
+})
+
+test("a reader that does not read skips to a later keyframe and costs no more than its queue", async () => {
+  const setup = await start({ readerQueueMaxBytes: 2e6 })
+  const publisher = await publish(setup)
+  const reader = await play(setup)
+  const quick = await play(setup)
+  reader.socket.pause()
+  const large = concat([hex("17 01 000000 00030d44 65888421"), new Uint8Array(200_000)])
+  const total = 150
+  for (let i = 0; i < total; i++) {
+    publisher.message(VIDEO, i * 40, large)
+    await until("the quick reader", () => quick.media().length === i + 2, { intervalMs: 1 })
+  }
+  reader.socket.resume()
+  await until("an empty queue", () => reader.socket.bytesRead > 2e6)
+  publisher.message(VIDEO, total * 40, INTER_FRAME)
+  await vi.waitFor(() => {
+    publisher.message(VIDEO, total * 40 + 40, KEYFRAME)
+    expect(reader.media().some(({ payload }) => payload.length === KEYFRAME.length)).toBe(true)
+  }, 5_000)
+  expect(reader.media().length).toBeLessThan(total)
+  expect(reader.media().some(({ payload }) => payload.length === INTER_FRAME.length && payload[0] === 0x27)).toBe(false)
+  reader.socket.end()
+  const { droppedFrames } = await line(setup.log, "reader gone")
+  expect(droppedFrames).toBeGreaterThan(10)
+})
+
+test("closing tells publishers and readers and takes no longer than it may", async () => {
+  const setup = await start()
+  const publisher = await publish(setup)
+  const reader = await play(setup)
+  await setup.server.close(2_000)
+  await Promise.all([publisher.closed, reader.closed])
+  expect(publisher.statusCodes().at(-1)).toBe("NetStream.Publish.Denied")
+  expect(reader.statusCodes().at(-1)).toBe("NetStream.Play.UnpublishNotify")
+  expect(setup.log.filter(({ msg }) => msg === "publisher gone")).toEqual([
+    expect.objectContaining({ reason: "the gateway is closing" }),
+  ])
+})
+
+test("a port that is taken is a clear error", async () => {
+  const { server } = await start()
+  await expect(start({ port: server.port })).rejects.toMatchObject({ code: "listen.failed" })
+})
