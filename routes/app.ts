@@ -19,7 +19,7 @@ export interface AppOptions extends Partial<SignalingOptions> {
 
 /** Composes all routes into one application, whose `fetch` is what an HTTP server serves. */
 export function createApp(services: AppServices, options: AppOptions): Hono {
-  const { maxBodyBytes = 64 * 1024, remoteAddress = () => undefined } = options
+  const { maxBodyBytes = 64 * 1024, localAddress = () => undefined } = options
   const app = new Hono()
   app.onError(errorHandler(options.onBug))
   app.notFound(notFoundHandler)
@@ -27,8 +27,8 @@ export function createApp(services: AppServices, options: AppOptions): Hono {
     await next()
     for (const [name, value] of Object.entries(SECURITY_HEADERS)) c.header(name, value)
   })
-  app.route("/", whipRoutes(services, { maxBodyBytes, remoteAddress }))
-  app.route("/", whepRoutes(services, { maxBodyBytes, remoteAddress }))
+  app.route("/", whipRoutes(services, { maxBodyBytes, localAddress }))
+  app.route("/", whepRoutes(services, { maxBodyBytes, localAddress }))
   app.route("/", sessionRoutes(services, { maxBodyBytes }))
   app.route("/", apiRoutes(services))
   app.route("/", healthRoutes(services))

@@ -9,7 +9,9 @@ export interface SessionRequest {
   readonly offerSdp: string
   /** Of `Authorization: Bearer`, RFC 6750. */
   readonly token: string | undefined
-  readonly remoteAddress: string | undefined
+  /** The gateway's end of the connection: an address that surely leads to it. */
+  /** Our end of the HTTP connection, where it is known: an address at which this client reaches the gateway. */
+  readonly localAddress: string | undefined
 }
 
 /** A session that was opened. */
@@ -22,13 +24,13 @@ export interface SessionAnswer {
 }
 
 /** Opens a session from an offer; throws GatewayError. */
-export type OpenSession = (request: SessionRequest) => Promise<SessionAnswer>
+export type OpenSession = (request: SessionRequest) => SessionAnswer | Promise<SessionAnswer>
 
 /** Limits and facts of the HTTP server that the routes need. */
 export interface SignalingOptions {
   readonly maxBodyBytes: number
-  /** Finds the client's address in the server's bindings (`c.env`), which differ from runtime to runtime. */
-  readonly remoteAddress: (bindings: unknown) => string | undefined
+  /** Finds the gateway's end of the connection in the server's bindings (`c.env`). */
+  readonly localAddress: (bindings: unknown) => string | undefined
 }
 
 /**
@@ -46,7 +48,7 @@ export function signalingRoutes(base: "/whip" | "/whep", open: OpenSession, opti
       stream: `${c.req.param("app")}/${c.req.param("stream")}`,
       offerSdp: await c.req.text(),
       token: bearerToken(c),
-      remoteAddress: options.remoteAddress(c.env),
+      localAddress: options.localAddress(c.env),
     })
     return c.body(session.answerSdp, 201, {
       "content-type": SDP,

@@ -6,7 +6,8 @@ import { GatewayError } from "../errors.ts"
 export interface HttpServerOptions {
   readonly host: string
   readonly port: number
-  readonly fetch: (request: Request) => Response | Promise<Response>
+  /** `env` tells of the connection, as hono's Node server gives it. */
+  readonly fetch: (request: Request, env: object) => Response | Promise<Response>
 }
 
 /** A listening HTTP server. */

@@ -59,3 +59,8 @@ export interface AudioFrame<T extends AudioTrack = AudioTrack> {
 export type AacFrame = AudioFrame<AacTrack>
 export type OpusFrame = AudioFrame<OpusTrack>
 export type MediaFrame = VideoFrame | AacFrame | OpusFrame
+
+/** Tells pictures from sound. */
+export function isVideoTrack(track: Track): track is VideoTrack {
+  return track.kind === "video"
+}

@@ -22,7 +22,7 @@ describe.each(["/whip", "/whep"])("%s", (base) => {
     expect(response.headers.get("access-control-allow-origin")).toBe("*")
     expect(response.headers.get("access-control-expose-headers")).toMatch(/Location, ETag, Link/)
     expect(requests).toEqual([
-      { stream: "live/cam1", offerSdp: "v=0\r\noffer", token: "s3cret", remoteAddress: "192.0.2.1" },
+      { stream: "live/cam1", offerSdp: "v=0\r\noffer", token: "s3cret", localAddress: "192.0.2.1" },
     ])
   })
 

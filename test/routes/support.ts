@@ -29,7 +29,7 @@ export function fakeApp(overrides: Partial<AppServices> = {}, maxBodyBytes = 1_0
   const app: Hono = createApp(services, {
     onBug: (error) => bugs.push(error),
     maxBodyBytes,
-    remoteAddress: () => "192.0.2.1",
+    localAddress: () => "192.0.2.1",
   })
   return { app, requests, bugs, ended }
 }

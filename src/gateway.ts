@@ -1,0 +1,143 @@
+import type { IncomingMessage } from "node:http"
+import { createApp } from "../routes/app.ts"
+import { createLaneConverters } from "./bridge/lane-converters.ts"
+import { type Config, type ConfigInput, parseConfig } from "./config.ts"
+import { GatewayError } from "./errors.ts"
+import { StreamRegistry } from "./hub/stream-registry.ts"
+import { WasmTranscoders } from "./io/audio/wasm-transcoders.ts"
+import { startHttpServer } from "./io/http-server.ts"
+import { createLogger, type Logger } from "./io/log.ts"
+import { startRtmpServer } from "./io/rtmp/server.ts"
+import { TypeScriptFanout } from "./io/webrtc/fanout-typescript.ts"
+import { WebRtcTransport } from "./io/webrtc/transport.ts"
+import { type OfferRequest, WebRtcService } from "./io/webrtc/webrtc-service.ts"
+import { describeStream } from "./stream-summary.ts"
+import { VERSION } from "./version.ts"
+
+/** A running gateway. */
+export interface Gateway {
+  /** Where it is reached, with the ports that were really taken. */
+  readonly urls: { readonly http: string; readonly rtmp: string }
+  readonly ports: { readonly http: number; readonly rtmp: number; readonly media: number }
+  /** Takes no new sessions, tells all peers, and ends what is left within the configured time. */
+  close(): Promise<void>
+}
+
+/** What an embedding program may bring along. */
+export interface GatewayDependencies {
+  readonly logger?: Logger
+}
+
+/**
+ * Starts a gateway; programs can embed it. Every part of the configuration may be left out. Throws `config.invalid` and
+ * `listen.failed`; after a failed start nothing is left open.
+ */
+export async function createGateway(input: ConfigInput = {}, dependencies: GatewayDependencies = {}): Promise<Gateway> {
+  const config = parseConfig(input)
+  const logger = dependencies.logger ?? createLogger(config.log)
+  const open: Closeable[] = []
+  try {
+    return await start(config, logger, open)
+  } catch (error) {
+    for (const part of open.reverse()) await part.close(0)
+    throw error
+  }
+}
+
+interface Closeable {
+  close(timeoutMs: number): Promise<void>
+}
+
+async function start(config: Config, logger: Logger, open: Closeable[]): Promise<Gateway> {
+  const startedAtMs = performance.now()
+  const nowMs = () => performance.now() - startedAtMs
+  const onBug = (error: unknown) => logger.error({ err: error }, "a bug in the gateway; only its session ends")
+  let isClosing = false
+
+  const transcoders = new WasmTranscoders({ maxPendingFrames: MAX_PENDING_AUDIO_FRAMES })
+  open.push(transcoders)
+  const registry = new StreamRegistry((stream) => {
+    const onAudioError = (error: Error) =>
+      logger.warn({ stream, reason: error.message }, "sound was lost in transcoding")
+    return createLaneConverters({ transcoders, ...config.audio, onAudioError })
+  }, config.hub)
+
+  const transport = await WebRtcTransport.listen({
+    ...config.media,
+    hosts: [config.media.host],
+    onBug,
+  })
+  open.push({ close: () => transport.close("the gateway is closing") })
+  const fanout = new TypeScriptFanout(transport.send)
+  const { maxBitrateBps, catchUpBitrateBps } = config.media
+  const webrtc = new WebRtcService({
+    transport,
+    fanout,
+    registry,
+    logger,
+    nowMs,
+    maxBitrateBps,
+    catchUpBitrateBps,
+    onBug,
+  })
+
+  const rtmp = await startRtmpServer(config.rtmp, { registry, logger, nowMs })
+  open.push(rtmp)
+
+  const openSession = (action: (request: OfferRequest) => ReturnType<typeof webrtc.play>) => {
+    return async (request: OfferRequest) => {
+      if (isClosing) throw new GatewayError("gateway.closing", "the gateway is shutting down")
+      return action(request)
+    }
+  }
+  const app = createApp(
+    {
+      publish: openSession((request) => webrtc.publish(request)),
+      play: openSession((request) => webrtc.play(request)),
+      find: (id) => webrtc.find(id),
+      end: (id) => webrtc.end(id),
+      streams: () => registry.list().map((stream) => describeStream(stream, nowMs())),
+      info: () => ({ version: VERSION, rtmpPort: rtmp.port }),
+      health: () => ({
+        status: isClosing ? "closing" : "ok",
+        version: VERSION,
+        uptimeSeconds: Math.round(nowMs() / 1000),
+        streams: registry.list().length,
+        viewers: registry.list().reduce((count, { subscribers }) => count + subscribers.size, 0),
+      }),
+    },
+    { onBug, maxBodyBytes: config.http.maxBodyBytes, localAddress },
+  )
+  const http = await startHttpServer({ ...config.http, fetch: (request, env) => app.fetch(request, env) })
+  open.push(http)
+
+  return {
+    urls: {
+      http: `http://${reachableHost(config.http.host)}:${http.port}`,
+      rtmp: `rtmp://${reachableHost(config.rtmp.host)}:${rtmp.port}`,
+    },
+    ports: { http: http.port, rtmp: rtmp.port, media: transport.port },
+    async close() {
+      isClosing = true
+      const { timeoutMs } = config.shutdown
+      for (const stream of registry.list()) stream.publisher.end("the gateway is closing")
+      await Promise.all([http.close(timeoutMs), rtmp.close(timeoutMs), transport.close("the gateway is closing")])
+      fanout.close()
+      await transcoders.close()
+    },
+  }
+}
+
+/** Our end of the connection that a request came by; `env` holds Node's request under hono's Node server. */
+function localAddress(env: unknown): string | undefined {
+  return (env as { incoming?: IncomingMessage } | undefined)?.incoming?.socket?.localAddress
+}
+
+/** What to write into a URL for people at this machine. */
+function reachableHost(host: string): string {
+  if (host === "0.0.0.0" || host === "::") return "localhost"
+  return host.includes(":") ? `[${host}]` : host
+}
+
+/** A new reader's sound begins with all that is cached, handed over at once: half a minute of 20 ms packets. */
+const MAX_PENDING_AUDIO_FRAMES = 2_000

@@ -1,0 +1,124 @@
+import { RtpPassthrough } from "../../bridge/rtp-passthrough.ts"
+import { CLOCK_RATE_HZ, type RtpBatch } from "../../media/packet.ts"
+import { NackGenerator } from "../../rtp/nack-generator.ts"
+import type { RtpPacket } from "../../rtp/packet.ts"
+import { ReceiverStatistics } from "../../rtp/receiver-statistics.ts"
+import type { RtcpPacket } from "../../rtp/rtcp.ts"
+import type { SenderReport } from "../../rtp/rtcp-report.ts"
+import { type PublisherClock, TimelineClock } from "../../rtp/timeline-clock.ts"
+import type { AnsweredMedia } from "../../sdp/answer.ts"
+
+/** What a track of a WHIP publisher is made for. */
+export interface WhipTrackOptions {
+  readonly media: AnsweredMedia
+  readonly clock: PublisherClock
+  /** The lane's last batch before this publisher. */
+  readonly previous: RtpBatch | undefined
+  /** Our SSRC in feedback. */
+  readonly localSsrc: number
+}
+
+/** One section of a publisher's session: its packets become batches of the stream's lane. */
+export class WhipTrack {
+  readonly kind: "audio" | "video"
+  readonly totals = { packets: 0, bytes: 0, retransmitted: 0, lost: 0 }
+  readonly #media: AnsweredMedia
+  readonly #clock: PublisherClock
+  readonly #localSsrc: number
+  readonly #passthrough: RtpPassthrough
+  #source: { statistics: ReceiverStatistics; timeline: TimelineClock; nack: NackGenerator } | undefined
+
+  constructor({ media, clock, previous, localSsrc }: WhipTrackOptions) {
+    this.kind = media.kind
+    this.#media = media
+    this.#clock = clock
+    this.#localSsrc = localSsrc
+    this.#passthrough = new RtpPassthrough({ kind: media.kind, previous, isPayloadBorrowed: false })
+  }
+
+  /** True where a payload type belongs to this section, retransmissions included. */
+  takes(payloadType: number): boolean {
+    return payloadType === this.#media.payloadType || payloadType === this.#media.rtxPayloadType
+  }
+
+  /** Takes a packet of this section; `arrivalUs` is on the stream's timeline. */
+  push(packet: RtpPacket, arrivalUs: number): RtpBatch | undefined {
+    this.totals.bytes += packet.payload.length
+    if (packet.payloadType !== this.#media.rtxPayloadType) return this.#pushMedia(packet, arrivalUs)
+    const original = this.#source && unwrapRtx(packet, this.#source.statistics.ssrc)
+    if (original === undefined) return undefined
+    this.totals.retransmitted++
+    return this.#forward(original, arrivalUs)
+  }
+
+  /** Takes a sender report that may or may not be of this track. */
+  onSenderReport(report: SenderReport, arrivalUs: number): void {
+    if (this.#source === undefined || report.senderSsrc !== this.#source.statistics.ssrc) return
+    this.#source.statistics.onSenderReport(report, arrivalUs)
+    this.#source.timeline.onSenderReport(report)
+  }
+
+  /** A viewer needs a keyframe. */
+  wantKeyframe(nowMs: number): void {
+    this.#source?.nack.wantKeyframe(nowMs)
+  }
+
+  /** Requests that are due: retransmissions and keyframes. */
+  pollFeedback(nowMs: number): RtcpPacket[] {
+    if (this.#source === undefined || this.kind === "audio") return []
+    const { nack, statistics } = this.#source
+    const { sequenceNumbers, wantsKeyframe } = nack.poll(nowMs)
+    const target = { senderSsrc: this.#localSsrc, mediaSsrc: statistics.ssrc }
+    const packets: RtcpPacket[] = []
+    if (sequenceNumbers.length > 0) packets.push({ type: "nack", ...target, sequenceNumbers })
+    if (wantsKeyframe) packets.push({ type: "pli", ...target })
+    return packets
+  }
+
+  /** The block for the next receiver report, and the SSRC that it is about. */
+  report(nowUs: number) {
+    const block = this.#source?.statistics.report(nowUs)
+    if (block !== undefined) this.totals.lost = Math.max(0, block.cumulativeLost)
+    return block
+  }
+
+  close(): void {
+    this.#source?.timeline.close()
+  }
+
+  #pushMedia(packet: RtpPacket, arrivalUs: number): RtpBatch | undefined {
+    if (this.#source?.statistics.ssrc !== packet.ssrc) this.#startSource(packet.ssrc)
+    this.#source?.statistics.onPacket(packet.sequenceNumber, packet.timestamp, arrivalUs)
+    this.totals.packets++
+    return this.#forward(packet, arrivalUs)
+  }
+
+  #forward(packet: RtpPacket, arrivalUs: number): RtpBatch | undefined {
+    const source = this.#source
+    if (source === undefined) return undefined
+    source.nack.onPacket(packet.sequenceNumber, arrivalUs / 1000)
+    const ptsUs = source.timeline.toTimelineUs(packet.timestamp, arrivalUs)
+    const batch = this.#passthrough.push(packet, ptsUs)
+    if (batch?.startsKeyframe === true) source.nack.onKeyframe(packet.sequenceNumber)
+    return batch
+  }
+
+  /** Not only the SSRCs of the offer: OBS leaves them out with simulcast, and encoders that restart take new ones. */
+  #startSource(ssrc: number): void {
+    this.#source?.timeline.close()
+    const clockRateHz = CLOCK_RATE_HZ[this.kind]
+    this.#source = {
+      statistics: new ReceiverStatistics(ssrc, clockRateHz),
+      timeline: new TimelineClock(this.#clock, { kind: this.kind, clockRateHz }),
+      nack: new NackGenerator(),
+    }
+  }
+}
+
+/** Takes the packet out of its retransmission: the first two bytes are its sequence number (RFC 4588 section 4). */
+function unwrapRtx(packet: RtpPacket, ssrc: number): RtpPacket | undefined {
+  const { payload } = packet
+  if (payload.length < 3) return undefined
+  const sequenceNumber = ((payload[0] as number) << 8) | (payload[1] as number)
+  return { ...packet, ssrc, sequenceNumber, payload: payload.subarray(2) }
+}
