@@ -41,7 +41,10 @@ export const STATUS_OF: Readonly<Record<ErrorCode, ContentfulStatusCode>> = {
   "listen.failed": 500,
 }
 
-/** Answers every error with problem details (RFC 9457). What is not a GatewayError is a bug: the client learns nothing of it. */
+/**
+ * Answers every error with problem details (RFC 9457). What is not a GatewayError is a bug: the client learns nothing
+ * of it.
+ */
 export function errorHandler(onBug: (error: Error) => void): ErrorHandler {
   return (error, c) => {
     if (error instanceof GatewayError) return problem(c, error.code, STATUS_OF[error.code], error.message)

@@ -2,7 +2,10 @@ import { createHash } from "node:crypto"
 import { readFileSync } from "node:fs"
 import { type Context, Hono } from "hono"
 
-/** The pages for people: live streams at `/`, the player at `/watch/{app}/{stream}`, the publisher at `/publish/{app}/{stream}`. */
+/**
+ * The pages for people: live streams at `/`, the player at `/watch/{app}/{stream}`, the publisher at
+ * `/publish/{app}/{stream}`.
+ */
 export function pageRoutes(): Hono {
   const app = new Hono()
   const home = loadFile("index.html")

@@ -12,8 +12,9 @@ export interface SessionService {
 }
 
 /**
- * The session's own address: DELETE ends it, PATCH takes trickled candidates (RFC 9725 section 4.3). Candidates need no work: the gateway is
- * ICE-lite and learns addresses from the checks themselves. An ICE restart is refused with 422, which the RFC allows.
+ * The session's own address: DELETE ends it, PATCH takes trickled candidates (RFC 9725 section 4.3). Candidates need no
+ * work: the gateway is ICE-lite and learns addresses from the checks themselves. An ICE restart is refused with 422,
+ * which the RFC allows.
  */
 export function sessionRoutes(service: SessionService, { maxBodyBytes }: { readonly maxBodyBytes: number }): Hono {
   const app = new Hono()

@@ -10,7 +10,6 @@ export interface SessionRequest {
   /** Of `Authorization: Bearer`, RFC 6750. */
   readonly token: string | undefined
   /** The gateway's end of the connection: an address that surely leads to it. */
-  /** Our end of the HTTP connection, where it is known: an address at which this client reaches the gateway. */
   readonly localAddress: string | undefined
 }
 
@@ -34,8 +33,8 @@ export interface SignalingOptions {
 }
 
 /**
- * The endpoint that WHIP (RFC 9725 section 4.2) and WHEP (draft-ietf-wish-whep section 4) share: POST an offer, get 201, the answer and
- * the session's address. GET and HEAD answer empty, OPTIONS tells what POST takes.
+ * The endpoint that WHIP (RFC 9725 section 4.2) and WHEP (draft-ietf-wish-whep section 4) share: POST an offer, get
+ * 201, the answer and the session's address. GET and HEAD answer empty, OPTIONS tells what POST takes.
  */
 export function signalingRoutes(base: "/whip" | "/whep", open: OpenSession, options: SignalingOptions): Hono {
   const app = new Hono()

@@ -3,7 +3,9 @@ import { type OpenSession, type SignalingOptions, signalingRoutes } from "./sign
 
 /** All that WHEP needs from the gateway. */
 export interface WhepService {
-  /** Adds a viewer; throws `stream.not_live` where nobody publishes, which becomes 409 with Retry-After (section 4.3.8). */
+  /**
+   * Adds a viewer; throws `stream.not_live` where nobody publishes, which becomes 409 with Retry-After (section 4.3.8).
+   */
   readonly play: OpenSession
 }
 

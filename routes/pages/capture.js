@@ -13,7 +13,10 @@ export function captureProblem() {
   return `Browsers give camera and screen only to pages that came over HTTPS, or from this same machine. This page came from ${location.origin}: put the gateway behind HTTPS, or open it as http://localhost:${location.port || 80}.`
 }
 
-/** Captures `camera` or `screen`, with sound where it is wanted and to be had. Throws an Error whose message is for people. */
+/**
+ * Captures `camera` or `screen`, with sound where it is wanted and to be had. Throws an Error whose message is for
+ * people.
+ */
 export async function capture({ source, cameraId, microphoneId, quality, hasVoiceCleanup }) {
   const { widthPx, heightPx, maxFps } = QUALITIES[quality]
   const picture = { width: { ideal: widthPx }, height: { ideal: heightPx }, frameRate: { ideal: maxFps, max: maxFps } }

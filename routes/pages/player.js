@@ -3,13 +3,15 @@ import { openSession, SignalingError } from "./signaling.js"
 import { StatsMeter } from "./stats.js"
 
 /**
- * A WHEP player that looks after itself: it waits for a stream that is not live, comes back when it does, and connects again when media
- * stop. `onState({state, detail})` tells: `connecting`, `live`, `waiting` (never live yet), `ended` (was live), `failed`.
+ * A WHEP player that looks after itself: it waits for a stream that is not live, comes back when it does, and connects
+ * again when media stop. `onState({state, detail})` tells `connecting`, `live`, `waiting` (never live yet), `ended`
+ * (was live) or `failed`; `onMedia()` that a track has begun to carry something.
  */
 export class Player {
   #endpoint
   #video
   #onState
+  #onMedia
   #stop = new AbortController()
   #wake = new AbortController()
   #meter = new StatsMeter()
@@ -24,10 +26,11 @@ export class Player {
   /** From the POST to the first picture on the screen, of the current connection. */
   firstFrameMs = undefined
 
-  constructor({ endpoint, video, onState }) {
+  constructor({ endpoint, video, onState, onMedia = () => {} }) {
     this.#endpoint = endpoint
     this.#video = video
     this.#onState = onState
+    this.#onMedia = onMedia
   }
 
   /** Runs until `stop()`; resolves then. */
@@ -105,7 +108,9 @@ export class Player {
     }
   }
 
-  /** While a stream is not live the same connection asks again and again: making one is dear, and browsers count them. */
+  /**
+   * While a stream is not live the same connection asks again and again: making one is dear, and browsers count them.
+   */
   #takeConnection() {
     const spare = this.#spare
     this.#spare = undefined
@@ -127,6 +132,7 @@ export class Player {
       if ("jitterBufferTarget" in receiver) receiver.jitterBufferTarget = 0
       if ("playoutDelayHint" in receiver) receiver.playoutDelayHint = 0
       media.addTrack(track)
+      track.addEventListener("unmute", () => this.#onMedia())
       // The old picture stays until the new one comes.
       if (this.#video.srcObject === null) show()
       else track.addEventListener("unmute", show, { once: true })
@@ -167,8 +173,10 @@ export class Player {
       const before = media.bytes
       media = await receivedMedia(pc)
       if (media.bytes !== before) movedAt = now
-      // A hidden page and a paused video are not told of frames.
-      if (media.frames > 0 && (document.hidden || this.#video.paused)) this.#goLive(openedAt)
+      // A hidden page and a paused video are not told of frames, and a stream of sound alone has none.
+      const isUnseen = media.frames > 0 && (document.hidden || this.#video.paused)
+      const isSoundOnly = media.videoBytes === 0 && media.bytes > 0 && now - openedAt >= SOUND_ONLY_MS
+      if (isUnseen || isSoundOnly) this.#goLive(openedAt)
       if (this.state === "live" && now - movedAt >= SILENCE_LIMIT_MS) return
       if (this.state !== "live" && now - openedAt >= START_LIMIT_MS) {
         throw new Error(pc.connectionState === "connected" ? NO_PICTURE : NO_CONNECTION)
@@ -228,13 +236,16 @@ function stateChanges(pc, signal) {
 
 async function receivedMedia(pc) {
   const inbound = [...(await pc.getStats()).values()].filter((entry) => entry.type === "inbound-rtp")
+  const bytesOf = (entries) => entries.reduce((sum, entry) => sum + entry.bytesReceived, 0)
   return {
-    bytes: inbound.reduce((sum, entry) => sum + entry.bytesReceived, 0),
+    bytes: bytesOf(inbound),
+    videoBytes: bytesOf(inbound.filter((entry) => entry.kind === "video")),
     frames: inbound.reduce((sum, entry) => sum + (entry.framesDecoded ?? 0), 0),
   }
 }
 
 const TICK_MS = 500
+const SOUND_ONLY_MS = 2_000
 const SPARE_LIMIT_MS = 60_000
 const SILENCE_LIMIT_MS = 2_500
 const DISCONNECTED_LIMIT_MS = 2_000

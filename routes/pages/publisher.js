@@ -3,8 +3,8 @@ import { openSession, SignalingError } from "./signaling.js"
 import { StatsMeter } from "./stats.js"
 
 /**
- * Publishes a MediaStream by WHIP and connects again where the connection breaks.
- * `onState({state, detail})` tells: `connecting`, `live`, `reconnecting`, `stopped`; the last one with a detail where it was not wanted.
+ * Publishes a MediaStream by WHIP and connects again where the connection breaks. `onState({state, detail})` tells:
+ * `connecting`, `live`, `reconnecting`, `stopped`; the last one with a detail where it was not wanted.
  */
 export class Publisher {
   #endpoint

@@ -8,8 +8,9 @@ export class SignalingError extends Error {
 }
 
 /**
- * Opens a WHIP or WHEP session: posts the local offer at once, without waiting for candidates (the gateway is ICE-lite and learns ours from
- * the checks), and applies the answer. Returns a function that ends the session, also while the page is being left.
+ * Opens a WHIP or WHEP session: posts the local offer at once, without waiting for candidates (the gateway is ICE-lite
+ * and learns ours from the checks), and applies the answer. Returns a function that ends the session, also while the
+ * page is being left.
  */
 export async function openSession(pc, endpoint, { token, signal, startBitrateBps } = {}) {
   // A connection that was refused before asks again with the same offer.

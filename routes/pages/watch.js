@@ -9,7 +9,7 @@ const statsPanel = $("#stats")
 document.title = `${name} · Whipstitch`
 $("#title").textContent = name
 
-const player = new Player({ endpoint: `/whep/${path}`, video, onState: showState })
+const player = new Player({ endpoint: `/whep/${path}`, video, onState: showState, onMedia: updateControls })
 let lastStats
 
 /** For tests and for the curious: the connection, the state, and a reading of the statistics. */
@@ -46,7 +46,8 @@ function updateControls() {
   const isSilent = video.muted || video.volume === 0
   setToggle($("#mute"), isSilent, isSilent ? "Sound on" : "Sound off")
   setToggle($("#pause"), player.isPaused, player.isPaused ? "Play" : "Pause")
-  const hasAudio = (video.srcObject?.getAudioTracks().length ?? 0) > 0
+  // The gateway offers both kinds whatever the stream has; a track without packets is muted.
+  const hasAudio = video.srcObject?.getAudioTracks().some((track) => !track.muted) ?? false
   $("#sound-hint").hidden = !(player.state === "live" && hasAudio && video.muted && !hintDone)
   $("#volume").value = video.muted ? 0 : video.volume
 }
@@ -89,7 +90,9 @@ function renderStats() {
   const { video: v, audio: a } = lastStats?.inbound ?? {}
   const size = v?.widthPx === undefined ? undefined : `${v.widthPx}×${v.heightPx}`
   if (player.state === "live")
-    $("#facts").textContent = [size, v?.codec && "H.264", a && "Opus"].filter(Boolean).join(" · ")
+    $("#facts").textContent = [size, v?.raw.bytesReceived > 0 && "H.264", a?.raw.bytesReceived > 0 && "Opus"]
+      .filter(Boolean)
+      .join(" · ")
   if (statsPanel.hidden) return
   const number = (value, unit, digits = 0) => (value === undefined ? "–" : `${value.toFixed(digits)}${unit}`)
   renderRows(statsPanel, [

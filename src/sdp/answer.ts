@@ -48,8 +48,10 @@ export interface LocalTracks {
 }
 
 /**
- * Answers a publisher, RFC 9725 section 4.2: every section that sends is accepted as `recvonly`, at most one audio and one video.
- * Throws `sdp.unsupported` where nothing is sent, a second track of a kind is sent, or a section has neither H.264 nor Opus.
+ * Answers a publisher, RFC 9725 section 4.2: every section that sends is accepted as `recvonly`, at most one audio and
+ * one video.
+ * Throws `sdp.unsupported` where nothing is sent, a second track of a kind is sent, or a section has neither H.264 nor
+ * Opus.
  */
 export function answerPublish(offer: Offer, local: LocalDescription): Answer {
   const isActive = (media: OfferedMedia) => sends(media.direction)
@@ -70,9 +72,10 @@ export function answerPublish(offer: Offer, local: LocalDescription): Answer {
 }
 
 /**
- * Answers a viewer, draft-ietf-wish-whep section 4.3.1: every section that receives a kind the stream has is accepted as
- * `sendonly`, others are answered `inactive`, because a browser needs an answer to every section.
- * Throws `sdp.unsupported` where the offer asks for nothing, for two tracks of a kind, or has no codec for what the stream has.
+ * Answers a viewer, draft-ietf-wish-whep section 4.3.1: every section that receives a kind the stream has is accepted
+ * as `sendonly`, others are answered `inactive`, because a browser needs an answer to every section.
+ * Throws `sdp.unsupported` where the offer asks for nothing, for two tracks of a kind, or has no codec for what the
+ * stream has.
  */
 export function answerPlay(
   offer: Offer,
@@ -164,7 +167,10 @@ function checkPayloadTypes(media: AnsweredMedia[]): AnsweredMedia[] {
   throw new GatewayError("sdp.unsupported", "audio and video must have payload types of their own")
 }
 
-/** What we want to be sent: `stereo=1` makes Chromium encode two channels, `sprop-` parameters are the sender's alone (RFC 7587). */
+/**
+ * What we want to be sent: `stereo=1` makes Chromium encode two channels, `sprop-` parameters are the sender's alone
+ * (RFC 7587).
+ */
 function receiveParameters(codec: OfferedCodec): ReadonlyMap<string, string> {
   if (codec.name !== "opus") return codec.parameters
   return new Map([...withoutSenderParameters(codec), ["stereo", "1"], ["useinbandfec", "1"]])

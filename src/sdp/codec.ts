@@ -14,7 +14,10 @@ export interface OfferedCodec {
   readonly feedback: readonly string[]
 }
 
-/** Collects the codecs of an RTP section in the order of preference of its `m=` line; payload types without rtpmap are left out. */
+/**
+ * Collects the codecs of an RTP section in the order of preference of its `m=` line; payload types without rtpmap are
+ * left out.
+ */
 export function offeredCodecs(media: SdpMedia): OfferedCodec[] {
   const rtpmaps = byPayloadType(findAttributes(media.attributes, "rtpmap"))
   const fmtps = byPayloadType(findAttributes(media.attributes, "fmtp"))
@@ -40,8 +43,8 @@ export function offeredCodecs(media: SdpMedia): OfferedCodec[] {
 }
 
 /**
- * Chooses the H.264 payload type, RFC 6184: packetization mode 1 before mode 0, then the given profile, then the offer's own order.
- * Any profile will do: OBS says 42e01f whatever it encodes.
+ * Chooses the H.264 payload type, RFC 6184: packetization mode 1 before mode 0, then the given profile, then the
+ * offer's own order. Any profile will do: OBS says 42e01f whatever it encodes.
  */
 export function chooseH264(codecs: readonly OfferedCodec[], profileIdc?: number): OfferedCodec | undefined {
   const h264 = codecs.filter((codec) => codec.name === "h264" && codec.clockRateHz === 90_000)
@@ -87,7 +90,10 @@ export function describeCodecs(media: SdpMedia): string {
   return distinct.size === 0 ? "no codec by name" : [...distinct].slice(0, 8).join(", ")
 }
 
-/** The direction of a section or, where it has none, that of the session; `sendrecv` is the default (RFC 8866 section 6.7). */
+/**
+ * The direction of a section or, where it has none, that of the session; `sendrecv` is the default (RFC 8866 section
+ * 6.7).
+ */
 export function findDirection(media: SdpMedia, session: SdpMedia["attributes"]): Direction {
   const here = (name: Direction) => findAttribute(media.attributes, name) !== undefined
   const everywhere = (name: Direction) => findAttribute(session, name) !== undefined

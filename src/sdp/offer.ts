@@ -11,7 +11,9 @@ export interface RemoteSource {
 
 /** One section of an offer, ready for the answer policy. */
 export interface OfferedMedia {
-  /** `undefined` for a section that is neither audio nor video over secure RTP, or that the offer itself switches off. */
+  /**
+   * `undefined` for a section that is neither audio nor video over secure RTP, or that the offer itself switches off.
+   */
   readonly kind: "audio" | "video" | undefined
   /** The section as it was written. */
   readonly section: SdpMedia
@@ -34,7 +36,8 @@ export interface Offer {
 
 /**
  * Parses the offer of a WHIP or WHEP client (RFC 9725 section 4.2).
- * Throws `sdp.syntax` where it is malformed, `sdp.unsupported` where it asks for another transport than ICE with DTLS-SRTP on one port.
+ * Throws `sdp.syntax` where it is malformed, `sdp.unsupported` where it asks for another transport than ICE with
+ * DTLS-SRTP on one port.
  */
 export function parseOffer(text: string): Offer {
   const description = parseDescription(text)
@@ -50,7 +53,8 @@ export function parseOffer(text: string): Offer {
       throw new GatewayError("sdp.syntax", "bad or repeated mid")
     if (mid !== undefined) mids.add(mid)
     const isBundled = mid !== undefined && bundledMids.has(mid)
-    // A bundled section may say port 0 with bundle-only (RFC 9143 section 6); elsewhere port 0 means that it is not offered.
+    // A bundled section may say port 0 with bundle-only (RFC 9143 section 6); elsewhere port 0 means that it is not
+    // offered.
     const isOffered = section.port !== 0 || isBundled || findAttribute(attributes, "bundle-only") !== undefined
     const kind = isOffered ? rtpKind(section) : undefined
     return {

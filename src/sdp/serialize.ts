@@ -129,7 +129,10 @@ function sourceLines(track: LocalTrack, hasRtx: boolean): string[] {
   return lines
 }
 
-/** Priorities fall in the order of the list, RFC 8445 section 5.1.2.1; all of them are in the answer, so gathering has ended. */
+/**
+ * Priorities fall in the order of the list, RFC 8445 section 5.1.2.1; all of them are in the answer, so gathering has
+ * ended.
+ */
 function candidateLines(candidates: readonly LocalCandidate[]): string[] {
   const lines = candidates.map(({ protocol, address, port }, index) => {
     const priority = HOST_TYPE_PREFERENCE * 2 ** 24 + (65_535 - index) * 2 ** 8 + 255

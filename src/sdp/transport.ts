@@ -19,8 +19,10 @@ export interface RemoteTransport {
 }
 
 /**
- * Finds the transport of an offer: the attributes of the first offered section, or those of the session where the section has none.
- * Throws `sdp.syntax` for values out of form (RFC 8839 section 5.4, RFC 8122 section 5), `sdp.unsupported` for what we cannot do.
+ * Finds the transport of an offer: the attributes of the first offered section, or those of the session where the
+ * section has none.
+ * Throws `sdp.syntax` for values out of form (RFC 8839 section 5.4, RFC 8122 section 5), `sdp.unsupported` for what we
+ * cannot do.
  */
 export function remoteTransport(
   session: readonly SdpAttribute[],
@@ -89,6 +91,8 @@ const ALGORITHMS = [
 ] as const
 const MAX_FINGERPRINTS = 16
 const HEX_BYTES = /^[0-9a-f]{2}(:[0-9a-f]{2})+$/i
-/** Any printable character, not only the standard's ice-char: the value goes into a hash and a comparison, nowhere else. */
+/**
+ * Any printable character, not only the standard's ice-char: the value goes into a hash and a comparison, nowhere else.
+ */
 const UFRAG = /^[!-~]{4,256}$/
 const PWD = /^[!-~]{22,256}$/
