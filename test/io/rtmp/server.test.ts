@@ -1,8 +1,4 @@
-import { pino } from "pino"
 import { expect, test, vi } from "vitest"
-import type { LaneConverters } from "../../../src/hub/live-stream.ts"
-import { StreamRegistry } from "../../../src/hub/stream-registry.ts"
-import { type RtmpServer, type RtmpServerConfig, startRtmpServer } from "../../../src/io/rtmp/server.ts"
 import { concat } from "../../../src/media/bytes.ts"
 import { parseAmf0 } from "../../../src/rtmp/amf0.ts"
 import { MESSAGE_TYPE } from "../../../src/rtmp/message.ts"
@@ -10,6 +6,7 @@ import { hex, toHex } from "../../support/bytes.ts"
 import { testScope } from "../../support/test-scope.ts"
 import { until } from "../../support/wait.ts"
 import { RtmpClient } from "./client.ts"
+import { type RtmpSetup, startRtmpSetup } from "./setup.ts"
 
 const scope = testScope()
 const AUDIO = 8
@@ -22,46 +19,7 @@ const KEYFRAME = hex("17 01 000000 00000004 65888421")
 const INTER_FRAME = hex("27 01 000000 00000004 419a0011")
 const SOUND = hex("af 01 2110")
 
-interface Setup {
-  readonly server: RtmpServer
-  readonly registry: StreamRegistry
-  readonly log: Record<string, unknown>[]
-}
-
-async function start(config: Partial<RtmpServerConfig> = {}): Promise<Setup> {
-  const log: Record<string, unknown>[] = []
-  const logger = pino({ level: "debug" }, { write: (line) => log.push(JSON.parse(line)) })
-  const limits = {
-    maxStreams: 10,
-    maxSubscribers: 2,
-    cacheMaxBytes: 1e7,
-    cacheMaxMs: 30_000,
-    keyframeRequestIntervalMs: 1_000,
-  }
-  const registry = new StreamRegistry(noConverters, limits)
-  const defaults = { host: "127.0.0.1", port: 0, maxConnections: 20, setupTimeoutMs: 5_000, idleTimeoutMs: 30_000 }
-  const server = await startRtmpServer(
-    { ...defaults, maxMessageBytes: 1e6, readerQueueMaxBytes: 1e6, ...config },
-    { registry, logger, nowMs: () => performance.now() },
-  )
-  scope.defer(() => server.close(0))
-  return { server, registry, log }
-}
-
-/** No lane is derived from another in these tests. */
-function noConverters(): LaneConverters {
-  const none = () => ({ push: () => {}, close: () => {} })
-  return {
-    videoFramesToPackets: none,
-    videoPacketsToFrames: none,
-    opusFramesToPackets: none,
-    opusPacketsToFrames: none,
-    aacToOpus: none,
-    opusToAac: none,
-  }
-}
-
-async function publish({ server }: Setup, stream = "cam1"): Promise<RtmpClient> {
+async function publish({ server }: RtmpSetup, stream = "cam1"): Promise<RtmpClient> {
   const publisher = await RtmpClient.open(server.port, scope, "publish", stream)
   await publisher.status("NetStream.Publish.Start")
   publisher.metadata({ videocodecid: 7, audiocodecid: 10 })
@@ -70,17 +28,17 @@ async function publish({ server }: Setup, stream = "cam1"): Promise<RtmpClient> 
   return publisher
 }
 
-async function play({ server }: Setup, stream = "cam1"): Promise<RtmpClient> {
+async function play({ server }: RtmpSetup, stream = "cam1"): Promise<RtmpClient> {
   const reader = await RtmpClient.open(server.port, scope, "play", stream)
   return reader.status("NetStream.Play.Start")
 }
 
-function line(log: Setup["log"], message: string): Promise<Record<string, unknown>> {
+function line(log: RtmpSetup["log"], message: string): Promise<Record<string, unknown>> {
   return until(`log line "${message}"`, () => log.find(({ msg }) => msg === message))
 }
 
 test("a reader gets metadata, headers and the group of pictures in the order of time, then live", async () => {
-  const setup = await start()
+  const setup = await startRtmpSetup(scope)
   const publisher = await publish(setup)
   for (const [typeId, timestampMs, body] of [
     [VIDEO, 1_000, KEYFRAME],
@@ -112,7 +70,7 @@ test("a reader gets metadata, headers and the group of pictures in the order of 
 })
 
 test("a second publisher is refused and disconnected, the first one goes on", async () => {
-  const setup = await start()
+  const setup = await startRtmpSetup(scope)
   const first = await publish(setup)
   const second = await RtmpClient.open(setup.server.port, scope, "publish", "cam1")
   await second.closed
@@ -122,7 +80,7 @@ test("a second publisher is refused and disconnected, the first one goes on", as
 })
 
 test("the same token takes over: the first publisher is told, readers stay and time goes on", async () => {
-  const setup = await start()
+  const setup = await startRtmpSetup(scope)
   const first = await publish(setup, "cam1?token=secret")
   const reader = await play(setup)
   first.message(VIDEO, 70_000, KEYFRAME)
@@ -137,7 +95,7 @@ test("the same token takes over: the first publisher is told, readers stay and t
 })
 
 test.each(["..", "a b", "", "x".repeat(65)])("the name %j is refused", async (name) => {
-  const { server, log } = await start()
+  const { server, log } = await startRtmpSetup(scope)
   const publisher = await RtmpClient.open(server.port, scope, "publish", name)
   await publisher.closed
   expect(publisher.statusCodes()).toEqual(["NetStream.Publish.BadName"])
@@ -145,7 +103,7 @@ test.each(["..", "a b", "", "x".repeat(65)])("the name %j is refused", async (na
 })
 
 test("a stream that is not live is refused, and so is a reader too many", async () => {
-  const setup = await start()
+  const setup = await startRtmpSetup(scope)
   const lost = await RtmpClient.open(setup.server.port, scope, "play", "nobody")
   await lost.closed
   expect(lost.statusCodes()).toEqual(["NetStream.Play.StreamNotFound"])
@@ -158,7 +116,7 @@ test("a stream that is not live is refused, and so is a reader too many", async 
 })
 
 test("media that cannot be used ends the publication with a clear error", async () => {
-  const setup = await start()
+  const setup = await startRtmpSetup(scope)
   const publisher = await publish(setup)
   publisher.message(AUDIO, 0, hex("2f ffff"))
   await publisher.closed
@@ -168,7 +126,7 @@ test("media that cannot be used ends the publication with a clear error", async 
 })
 
 test("readers are told when the publisher goes, whether it says so or not", async () => {
-  const setup = await start()
+  const setup = await startRtmpSetup(scope)
   for (const leave of [
     (peer: RtmpClient) => peer.command(0, "deleteStream", 4, null, 1),
     (peer: RtmpClient) => peer.socket.destroy(),
@@ -183,7 +141,7 @@ test("readers are told when the publisher goes, whether it says so or not", asyn
 })
 
 test("B-frames are warned of once, with the stream's name", async () => {
-  const setup = await start()
+  const setup = await startRtmpSetup(scope)
   const publisher = await publish(setup)
   for (let i = 0; i < 3; i++) publisher.message(VIDEO, i * 40, hex("27 01 000000 00000003 019e00"))
   await until("three frames", () => (setup.registry.list()[0]?.lanes.videoFrames.last?.dtsUs ?? 0) > 0)
@@ -193,7 +151,7 @@ test("B-frames are warned of once, with the stream's name", async () => {
 })
 
 test("one line in the log when a session opens, one with totals when it closes", async () => {
-  const setup = await start()
+  const setup = await startRtmpSetup(scope)
   const publisher = await publish(setup)
   const reader = await play(setup)
   publisher.message(VIDEO, 0, KEYFRAME)
@@ -215,7 +173,7 @@ test("one line in the log when a session opens, one with totals when it closes",
 })
 
 test("a handshake that stalls is ended", async () => {
-  const { server, log } = await start({ setupTimeoutMs: 50 })
+  const { server, log } = await startRtmpSetup(scope, { setupTimeoutMs: 50 })
   const client = new RtmpClient(server.port, scope)
   client.socket.write(Uint8Array.of(3, 0, 0))
   await client.closed
@@ -223,20 +181,20 @@ test("a handshake that stalls is ended", async () => {
 })
 
 test("a publisher that falls silent is ended", async () => {
-  const setup = await start({ idleTimeoutMs: 50 })
+  const setup = await startRtmpSetup(scope, { idleTimeoutMs: 50 })
   const publisher = await publish(setup)
   await publisher.closed
   expect(await line(setup.log, "RTMP error: nothing received")).toMatchObject({ code: "rtmp.timeout" })
 })
 
 test("connections above the limit are closed", async () => {
-  const setup = await start({ maxConnections: 1 })
+  const setup = await startRtmpSetup(scope, { maxConnections: 1 })
   await publish(setup)
   await new RtmpClient(setup.server.port, scope).closed
 })
 
 test("a reader that does not read skips to a later keyframe and costs no more than its queue", async () => {
-  const setup = await start({ readerQueueMaxBytes: 2e6 })
+  const setup = await startRtmpSetup(scope, { readerQueueMaxBytes: 2e6 })
   const publisher = await publish(setup)
   const reader = await play(setup)
   const quick = await play(setup)
@@ -262,7 +220,7 @@ test("a reader that does not read skips to a later keyframe and costs no more th
 })
 
 test("closing tells publishers and readers and takes no longer than it may", async () => {
-  const setup = await start()
+  const setup = await startRtmpSetup(scope)
   const publisher = await publish(setup)
   const reader = await play(setup)
   await setup.server.close(2_000)
@@ -275,6 +233,6 @@ test("closing tells publishers and readers and takes no longer than it may", asy
 })
 
 test("a port that is taken is a clear error", async () => {
-  const { server } = await start()
-  await expect(start({ port: server.port })).rejects.toMatchObject({ code: "listen.failed" })
+  const { server } = await startRtmpSetup(scope)
+  await expect(startRtmpSetup(scope, { port: server.port })).rejects.toMatchObject({ code: "listen.failed" })
 })
