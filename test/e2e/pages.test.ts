@@ -7,6 +7,7 @@ import { clip } from "../support/media.ts"
 import { watchPage } from "../support/scenes.ts"
 import { endedStream, liveStream } from "../support/streams.ts"
 import { groupScope, testScope } from "../support/test-scope.ts"
+import { until } from "../support/wait.ts"
 
 const group = groupScope()
 const scope = testScope()
@@ -20,7 +21,10 @@ beforeAll(async () => {
 
 test("the player waits for a stream, plays it, says that it ended, and plays again when it is back", async () => {
   const { page, errors } = await openPage(scope, browser, `${gateway.httpUrl}/watch/live/later`)
-  const state = (name: string) => page.waitForFunction(`whipstitch.state === "${name}"`, undefined, { timeout: 15_000 })
+  const state = (name: string) =>
+    until(`the player to be ${name}`, () => page.evaluate<boolean>(`whipstitch.state === "${name}"`), {
+      timeoutMs: 15_000,
+    })
   await state("waiting")
   await page.getByText("Not live yet").waitFor()
   const publisher = publishClip(scope, await clip("bbb"), gateway.rtmpUrl("live/later"))

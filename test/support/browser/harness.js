@@ -86,8 +86,11 @@ window.harness = (() => {
         if (gapMs > 200) frozenMs += gapMs
         lastAt = now
       }
-      const onFrame = () => {
-        frames++
+      let firstPresented
+      const onFrame = (_, { presentedFrames }) => {
+        // The callback misses pictures when the page is busy; the counter does not.
+        firstPresented ??= presentedFrames - 1
+        frames = presentedFrames - firstPresented
         note(performance.now())
         video.requestVideoFrameCallback(onFrame)
       }
