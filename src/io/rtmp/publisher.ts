@@ -24,9 +24,9 @@ export class RtmpPublisher implements PublisherSession {
   readonly #context: PublisherContext
   readonly #logger: Logger
   readonly #stream: LiveStream
-  readonly #frames: FlvToFrames
   readonly #startedAtMs: number
   readonly #totals = { videoFrames: 0, audioFrames: 0, bytes: 0 }
+  #frames: FlvToFrames | undefined
   #hasWarned = false
   #isEnded = false
 
@@ -39,7 +39,6 @@ export class RtmpPublisher implements PublisherSession {
     this.#logger = context.logger.child({ stream: name })
     this.#startedAtMs = context.nowMs()
     this.#stream = context.registry.publish(name, this, this.#startedAtMs)
-    this.#frames = new FlvToFrames(startUs(this.#stream, this.#startedAtMs))
     this.#logger.info("publisher connected")
   }
 
@@ -63,6 +62,7 @@ export class RtmpPublisher implements PublisherSession {
   onMedia({ type, timestampMs, payload }: RtmpMedia): void {
     if (this.#isEnded) return
     this.#totals.bytes += payload.length
+    this.#frames ??= new FlvToFrames(startUs(this.#stream, this.#context.nowMs()))
     if (type === "video") {
       const frame = this.#frames.pushVideo(timestampMs, payload)
       if (frame === undefined) return

@@ -81,7 +81,7 @@ export class RtmpReader implements SubscriberSession {
     else this.#unsubscribe.push(aacFrames.subscribe(audio, { replay: true }))
     this.#replay = undefined
     for (const frame of replay.sort((a, b) => decodingTimeUs(a) - decodingTimeUs(b))) this.#onFrame(frame)
-    this.#stream.requestKeyframe(this.#context.nowMs())
+    if (this.#waitsForKeyframe) this.#stream.requestKeyframe(this.#context.nowMs())
   }
 
   /** The hub says that the stream is over. */
@@ -128,7 +128,10 @@ export class RtmpReader implements SubscriberSession {
       return
     }
     if (isVideo(frame)) {
-      if (this.#waitsForKeyframe && !frame.isKeyframe) return
+      if (this.#waitsForKeyframe && !frame.isKeyframe) {
+        this.#stream.requestKeyframe(this.#context.nowMs())
+        return
+      }
       this.#waitsForKeyframe = false
       this.#totals.videoFrames++
     } else this.#totals.audioFrames++
