@@ -57,21 +57,22 @@ export class UdpPort {
   /** Opens the port; throws `listen.failed` where no host can be bound, or a named one cannot. */
   static async open(options: UdpPortOptions, handlers: UdpPortHandlers): Promise<UdpPort> {
     const sockets: Socket[] = []
-    const failures: unknown[] = []
+    let failure: unknown
+    let isFatal = false
     for (const host of options.hosts) {
       const port = sockets[0]?.address().port ?? options.port
       try {
         sockets.push(await bind(host, port))
       } catch (error) {
-        failures.push(error)
-        if (host !== "::" && host !== "0.0.0.0") break
+        failure = error
+        isFatal = !isMissingFamily(host, error)
+        if (isFatal) break
       }
     }
-    const isMissing = failures.length > 0 && (sockets.length === 0 || !failures.every(isMissingFamily))
-    if (sockets.length === 0 || isMissing) {
+    if (sockets.length === 0 || isFatal) {
       for (const socket of sockets) socket.close()
       const where = `${options.hosts.join(", ")} port ${options.port}`
-      throw new GatewayError("listen.failed", `cannot open UDP ${where}`, { cause: failures[0] })
+      throw new GatewayError("listen.failed", `cannot open UDP ${where}`, { cause: failure })
     }
     return new UdpPort(sockets, handlers)
   }
@@ -126,8 +127,10 @@ function bind(host: string, port: number): Promise<Socket> {
   })
 }
 
-function isMissingFamily(error: unknown): boolean {
-  return ["EAFNOSUPPORT", "EADDRNOTAVAIL", "EINVAL"].includes((error as NodeJS.ErrnoException).code ?? "")
+/** A kernel without IPv6 is no reason not to start, where all addresses are asked for; a named address must be there. */
+function isMissingFamily(host: string, error: unknown): boolean {
+  const { code = "" } = error as NodeJS.ErrnoException
+  return (host === "::" || host === "0.0.0.0") && ["EAFNOSUPPORT", "EADDRNOTAVAIL", "EINVAL"].includes(code)
 }
 
 const SOCKET_BUFFER_BYTES = 4 * 1024 * 1024

@@ -1,4 +1,5 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
+import { ALERT, DTLS_1_2, serializeDtlsRecord } from "../../../src/io/webrtc/dtls-record.ts"
 import { createIdentity, type DtlsIdentity } from "../../../src/io/webrtc/identity.ts"
 import type { SrtpKeys } from "../../../src/io/webrtc/srtp/keys.ts"
 import { PacketRing } from "../../../src/io/webrtc/srtp/packet-ring.ts"
@@ -74,13 +75,15 @@ function open(
 }
 
 /** A connected session and the client's keys. */
-async function connect(options: Parameters<typeof open>[0] = {}): Promise<Session & { keys: SrtpKeys }> {
+async function connect(
+  options: Parameters<typeof open>[0] = {},
+): Promise<Session & { keys: SrtpKeys; dtls: ReturnType<RawClient["openDtls"]> }> {
   const session = open(options)
   await client.check(session.peer.localUfrag, session.peer.localPwd)
   const dtls = client.openDtls("client", identity)
   const done = new Promise<void>((resolve) => dtls.onConnect.once(resolve))
   await Promise.all([session.connected, done])
-  return { ...session, keys: keysOf(dtls) }
+  return { ...session, dtls, keys: keysOf(dtls) }
 }
 
 const ring = new PacketRing(8)
@@ -213,7 +216,18 @@ describe("a connected session", () => {
     expect((await session.rtp).length).toBe(15)
   })
 
-  test("says goodbye to the peer, and hears the peer's", async () => {
+  test("ends when the peer says goodbye, but not for an alert that somebody else sealed", async () => {
+    const { dtls, closed } = await connect()
+    const header = { type: ALERT, version: DTLS_1_2, epoch: 1, sequenceNumber: 20 }
+    const sealed = dtls.cipher.cipher.encrypt(dtls.sessionType, Buffer.of(1, 0), header)
+    client.send(serializeDtlsRecord(ALERT, 1, 21, sealed))
+    await settle()
+    expect(transport.stats.sessions).toBe(1)
+    client.send(serializeDtlsRecord(ALERT, 1, 20, sealed))
+    expect(await closed).toEqual({ type: "closedByPeer" })
+  })
+
+  test("says goodbye to the peer", async () => {
     const session = await connect()
     const goodbye = client.next(21, 21)
     session.peer.close("stream is over")
