@@ -17,7 +17,7 @@ export interface ChunkReaderLimits {
  * Memory grows with what arrived, never with what a header announces. Throws `rtmp.chunk`; afterwards the reader is useless.
  */
 export class ChunkReader {
-  readonly #limits: ChunkReaderLimits
+  #limits: ChunkReaderLimits
   readonly #streams = new Map<number, ChunkStream>()
   /** The header of the current chunk as far as it has arrived. */
   readonly #header = new Uint8Array(MAX_HEADER_BYTES)
@@ -36,6 +36,11 @@ export class ChunkReader {
   /** Bytes read from the connection so far; within `onMessage` up to the end of that message. */
   get consumedBytes(): number {
     return this.#consumedBytes
+  }
+
+  /** Changes the limits from the next message on. */
+  setLimits(limits: ChunkReaderLimits): void {
+    this.#limits = limits
   }
 
   /** Borrows the input until it returns; the payloads handed out are copies that belong to the callee. */

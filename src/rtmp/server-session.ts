@@ -1,4 +1,5 @@
 import { GatewayError } from "../errors.ts"
+import { parseAggregate } from "./aggregate.ts"
 import { type AmfValue, amfField } from "./amf0.ts"
 import { ChunkReader } from "./chunk-reader.ts"
 import { serializeMessage } from "./chunk-writer.ts"
@@ -13,12 +14,12 @@ import {
   parseUserControl,
   type RtmpCommand,
   type RtmpMessage,
-  setPeerBandwidth,
   USER_CONTROL,
   userControl,
 } from "./message.ts"
 import type { RtmpServerEvent } from "./server-events.ts"
 import type { RtmpPlayRefusal, RtmpRefusal, RtmpServerOptions } from "./server-options.ts"
+import { answerTo, connectReplies, errorFor, onStatus, statusInfo } from "./server-replies.ts"
 import { parseStreamAddress } from "./stream-address.ts"
 
 type StreamState = "idle" | "publishRequested" | "publishing" | "publishRevoked" | "playRequested" | "playing"
@@ -51,7 +52,7 @@ export class RtmpServerSession {
   constructor(options: RtmpServerOptions, s1Random: Uint8Array, nowMs: number) {
     this.#options = options
     this.#handshake = new ServerHandshake(s1Random)
-    this.#reader = new ChunkReader(options)
+    this.#reader = new ChunkReader({ ...SETUP_LIMITS, maxChunkStreams: options.maxChunkStreams })
     this.#peerWindowBytes = options.windowAckBytes
     this.#receivedAtMs = nowMs
     this.#idleSinceMs = nowMs
@@ -60,9 +61,12 @@ export class RtmpServerSession {
   /** When `onTimeout` wants to be called, undefined for never; changes with every other call. */
   get nextTimeoutMs(): number | undefined {
     if (this.#phase === "closed") return undefined
-    const states = [...this.#streams.values()]
-    if (states.includes("publishing")) return this.#receivedAtMs + this.#options.idleTimeoutMs
-    return states.some(isActive) ? undefined : this.#idleSinceMs + this.#options.commandTimeoutMs
+    let hasActive = false
+    for (const state of this.#streams.values()) {
+      if (state === "publishing") return this.#receivedAtMs + this.#options.idleTimeoutMs
+      if (isActive(state)) hasActive = true
+    }
+    return hasActive ? undefined : this.#idleSinceMs + this.#options.commandTimeoutMs
   }
 
   /** Takes received bytes, which are borrowed until it returns. */
@@ -95,8 +99,9 @@ export class RtmpServerSession {
     return this.#run(() => {
       if (this.#streams.get(streamId) !== "publishRequested") return
       this.#streams.set(streamId, "publishing")
+      this.#reader.setLimits(this.#options)
       this.#send(userControl(USER_CONTROL.streamBegin, streamId))
-      this.#sendStatus(streamId, "status", "NetStream.Publish.Start", "publishing")
+      this.#send(onStatus(streamId, "status", "NetStream.Publish.Start", "publishing"))
     })
   }
 
@@ -111,8 +116,8 @@ export class RtmpServerSession {
       if (this.#streams.get(streamId) !== "playRequested") return
       this.#streams.set(streamId, "playing")
       this.#send(userControl(USER_CONTROL.streamBegin, streamId))
-      this.#sendStatus(streamId, "status", "NetStream.Play.Reset", "playing and resetting")
-      this.#sendStatus(streamId, "status", "NetStream.Play.Start", "playing")
+      this.#send(onStatus(streamId, "status", "NetStream.Play.Reset", "playing and resetting"))
+      this.#send(onStatus(streamId, "status", "NetStream.Play.Start", "playing"))
     })
   }
 
@@ -127,7 +132,7 @@ export class RtmpServerSession {
       if (this.#streams.get(streamId) !== "publishing") return
       this.#streams.set(streamId, "publishRevoked")
       this.#idleSinceMs = this.#receivedAtMs
-      this.#sendStatus(streamId, "error", "NetStream.Publish.Denied", description)
+      this.#send(onStatus(streamId, "error", "NetStream.Publish.Denied", description))
     })
   }
 
@@ -136,7 +141,7 @@ export class RtmpServerSession {
     return this.#run(() => {
       if (this.#streams.get(streamId) !== "playing") return
       this.#setIdle(streamId, this.#receivedAtMs)
-      this.#sendStatus(streamId, "status", "NetStream.Play.UnpublishNotify", description)
+      this.#send(onStatus(streamId, "status", "NetStream.Play.UnpublishNotify", description))
       this.#send(userControl(USER_CONTROL.streamEof, streamId))
     })
   }
@@ -166,7 +171,7 @@ export class RtmpServerSession {
     return this.#run(() => {
       if (this.#streams.get(streamId) !== expected) return
       this.#streams.delete(streamId)
-      this.#sendStatus(streamId, "error", code, description)
+      this.#send(onStatus(streamId, "error", code, description))
       this.#close(description)
     })
   }
@@ -174,6 +179,11 @@ export class RtmpServerSession {
   #onMessage(message: RtmpMessage, nowMs: number): void {
     if (this.#phase === "closed") return
     this.#acknowledge()
+    if (message.typeId !== MESSAGE_TYPE.aggregate) this.#dispatch(message, nowMs)
+    else for (const part of parseAggregate(message)) this.#dispatch(part, nowMs)
+  }
+
+  #dispatch(message: RtmpMessage, nowMs: number): void {
     switch (message.typeId) {
       case MESSAGE_TYPE.windowAckSize:
         this.#peerWindowBytes = Math.max(parseControlValue(message.payload), MIN_ACK_WINDOW_BYTES)
@@ -249,7 +259,7 @@ export class RtmpServerSession {
         return
       case "FCSubscribe":
         this.#send(
-          commandMessage(0, "onFCSubscribe", 0, [null, status("status", "NetStream.Play.Start", "subscribed")]),
+          commandMessage(0, "onFCSubscribe", 0, [null, statusInfo("status", "NetStream.Play.Start", "subscribed")]),
         )
         return
       case "receiveAudio":
@@ -262,20 +272,18 @@ export class RtmpServerSession {
       case "FCPublish":
       case "FCUnpublish":
       case "_checkbw":
-        this.#answer("_result", command, undefined)
+        this.#send(answerTo(command, "_result", undefined))
         return
       case "getStreamLength":
-        this.#answer("_result", command, 0) // live has no length
+        this.#send(answerTo(command, "_result", 0)) // live has no length
         return
       case "pause": // live cannot be paused, and nobody waits for an answer
       case "_result":
       case "_error":
       case "onStatus":
         return
-      default: {
-        const description = `unknown command ${command.name.slice(0, 64)}`
-        this.#answer("_error", command, status("error", "NetConnection.Call.Failed", description))
-      }
+      default:
+        this.#send(errorFor(command, "NetConnection.Call.Failed", `unknown command ${command.name.slice(0, 64)}`))
     }
   }
 
@@ -291,21 +299,18 @@ export class RtmpServerSession {
     this.#tcUrl = typeof tcUrl === "string" ? tcUrl : ""
     this.#fourCcList = Array.isArray(fourCcList) ? fourCcList.filter((item) => typeof item === "string") : []
     this.#phase = "ready"
-    this.#send(controlMessage(MESSAGE_TYPE.windowAckSize, this.#options.windowAckBytes))
-    this.#send(setPeerBandwidth(this.#options.windowAckBytes))
-    this.#send(controlMessage(MESSAGE_TYPE.setChunkSize, this.#options.chunkSizeBytes))
-    const connected = status("status", "NetConnection.Connect.Success", "connected")
-    this.#send(commandMessage(0, "_result", command.transactionId, [SERVER_FACTS, { ...connected, objectEncoding: 0 }]))
+    const { windowAckBytes, chunkSizeBytes } = this.#options
+    for (const reply of connectReplies(command, windowAckBytes, chunkSizeBytes)) this.#send(reply)
   }
 
   #createStream(command: RtmpCommand): void {
     if (this.#streams.size >= this.#options.maxMessageStreams) {
-      this.#answer("_error", command, status("error", "NetConnection.Call.Failed", "too many streams"))
+      this.#send(errorFor(command, "NetConnection.Call.Failed", "too many streams"))
       return
     }
     const streamId = this.#nextStreamId++
     this.#streams.set(streamId, "idle")
-    this.#answer("_result", command, streamId)
+    this.#send(answerTo(command, "_result", streamId))
   }
 
   #request(action: "publish" | "play", streamId: number, name: AmfValue): void {
@@ -328,7 +333,7 @@ export class RtmpServerSession {
     const state = this.#streams.get(streamId)
     if (state === undefined) return
     if (state === "publishing") {
-      this.#sendStatus(streamId, "status", "NetStream.Unpublish.Success", "publication ended")
+      this.#send(onStatus(streamId, "status", "NetStream.Unpublish.Success", "publication ended"))
     }
     this.#setIdle(streamId, nowMs)
     if (isDeleted) this.#streams.delete(streamId)
@@ -346,21 +351,13 @@ export class RtmpServerSession {
     this.#idleSinceMs = nowMs
   }
 
-  #answer(name: "_result" | "_error", command: RtmpCommand, value: AmfValue): void {
-    this.#send(commandMessage(0, name, command.transactionId, [null, value]))
-  }
-
-  #sendStatus(streamId: number, level: "status" | "error", code: string, description: string): void {
-    this.#send(commandMessage(streamId, "onStatus", 0, [null, status(level, code, description)]))
-  }
-
   #sendFailure(error: GatewayError): void {
     if (this.#phase === "connect") {
-      const rejected = status("error", "NetConnection.Connect.Rejected", error.message)
+      const rejected = statusInfo("error", "NetConnection.Connect.Rejected", error.message)
       this.#send(commandMessage(0, "_error", 1, [null, rejected])) // connect has the transaction id 1 by definition
     } else if (this.#phase === "ready") {
       const active = [...this.#streams].find(([, state]) => isActive(state))
-      this.#sendStatus(active?.[0] ?? 0, "error", "NetStream.Failed", error.message)
+      this.#send(onStatus(active?.[0] ?? 0, "error", "NetStream.Failed", error.message))
     }
   }
 
@@ -389,12 +386,8 @@ function checkAmfLength(message: RtmpMessage): void {
   }
 }
 
-function status(level: "status" | "error", code: string, description: string): { readonly [name: string]: AmfValue } {
-  return { level, code, description }
-}
-
-/** Old clients look for a Flash Media Server version before they go on. */
-const SERVER_FACTS = { fmsVer: "FMS/3,5,7,7009", capabilities: 31 }
 const DEFAULT_CHUNK_BYTES = 128
+/** Who may not publish yet has nothing large to say. */
+const SETUP_LIMITS = { maxMessageBytes: 64 * 1024, maxPendingBytes: 128 * 1024 }
 const MAX_AMF_BYTES = 256 * 1024
 const MIN_ACK_WINDOW_BYTES = 4_096

@@ -1,78 +1,21 @@
-import fc from "fast-check"
 import { describe, expect, test } from "vitest"
 import { GatewayError } from "../../src/errors.ts"
-import { concat } from "../../src/media/bytes.ts"
-import { type AmfValue, parseAmf0, serializeAmf0 } from "../../src/rtmp/amf0.ts"
-import { ChunkReader } from "../../src/rtmp/chunk-reader.ts"
 import { serializeMessage } from "../../src/rtmp/chunk-writer.ts"
-import { commandMessage, controlMessage, MESSAGE_TYPE, type RtmpMessage, userControl } from "../../src/rtmp/message.ts"
-import type { RtmpServerEvent } from "../../src/rtmp/server-events.ts"
+import { controlMessage, MESSAGE_TYPE, userControl } from "../../src/rtmp/message.ts"
 import { RTMP_SERVER_DEFAULTS } from "../../src/rtmp/server-options.ts"
-import { RtmpServerSession } from "../../src/rtmp/server-session.ts"
-import { toHex } from "../support/bytes.ts"
-
-const HANDSHAKE = concat([Uint8Array.of(3), new Uint8Array(2 * 1_536)])
-const CONNECT = command(0, "connect", 1, { app: "live", tcUrl: "rtmp://h/live", fourCcList: ["Opus"] })
-const CREATE_STREAM = command(0, "createStream", 2, null)
-const PUBLISH = command(1, "publish", 3, null, "cam1?token=t", "live")
-const PLAY = command(1, "play", 3, null, "cam1")
-const VIDEO = serializeMessage({ typeId: 9, timestampMs: 40, streamId: 1, payload: Uint8Array.of(0x17, 1) }, 128)
-
-function command(streamId: number, name: string, transactionId: number, ...args: AmfValue[]): Uint8Array {
-  return serializeMessage(commandMessage(streamId, name, transactionId, args), 128)
-}
-
-function data(...values: AmfValue[]): Uint8Array {
-  const payload = serializeAmf0(values)
-  return serializeMessage({ typeId: MESSAGE_TYPE.dataAmf0, timestampMs: 0, streamId: 1, payload }, 128)
-}
-
-/** A session, and a client's view of it: what was sent is shown as text, one line for each message. */
-class Peer {
-  readonly session: RtmpServerSession
-  readonly #reader = new ChunkReader(RTMP_SERVER_DEFAULTS)
-  #handshakeBytesLeft = 1 + 2 * 1_536
-
-  constructor(options = RTMP_SERVER_DEFAULTS) {
-    this.session = new RtmpServerSession(options, new Uint8Array(8), 0)
-  }
-
-  push(...input: Uint8Array[]): unknown[] {
-    return this.see(this.session.push(concat(input), 1_000))
-  }
-
-  see(events: RtmpServerEvent[]): unknown[] {
-    return events.flatMap((event): unknown[] => (event.type === "send" ? this.#read(event.bytes) : [event]))
-  }
-
-  #read(bytes: Uint8Array): string[] {
-    const skipped = Math.min(this.#handshakeBytesLeft, bytes.length)
-    this.#handshakeBytesLeft -= skipped
-    const lines: string[] = []
-    this.#reader.push(bytes.subarray(skipped), (message) => lines.push(show(message)))
-    return lines
-  }
-}
-
-function show({ typeId, streamId, payload }: RtmpMessage): string {
-  if (typeId !== MESSAGE_TYPE.commandAmf0) return `control ${typeId} ${toHex(payload)}`
-  const [name, transactionId, ...args] = parseAmf0(payload)
-  return `${streamId} ${name} ${transactionId} ${args.map((arg) => (arg === undefined ? "undefined" : JSON.stringify(arg))).join(" ")}`
-}
-
-function publishing(): Peer {
-  const peer = new Peer()
-  peer.push(HANDSHAKE, CONNECT, CREATE_STREAM, PUBLISH)
-  peer.see(peer.session.acceptPublish(1))
-  return peer
-}
-
-function playing(): Peer {
-  const peer = new Peer()
-  peer.push(HANDSHAKE, CONNECT, CREATE_STREAM, PLAY)
-  peer.see(peer.session.acceptPlay(1))
-  return peer
-}
+import {
+  CONNECT,
+  CREATE_STREAM,
+  command,
+  data,
+  HANDSHAKE,
+  Peer,
+  PLAY,
+  PUBLISH,
+  playing,
+  publishing,
+  VIDEO,
+} from "./peer.ts"
 
 describe("connecting", () => {
   test("announces its windows and chunk size, then success", () => {
@@ -147,6 +90,40 @@ describe("publishing", () => {
       { type: "metadata", streamId: 1, values: { width: 640 } },
       { type: "video", streamId: 1, timestampMs: 40, payload: Uint8Array.of(0x17, 1) },
     ])
+  })
+
+  test("takes aggregate messages apart", () => {
+    const tag = (typeId: number, timestampMs: number, byte: number) => [
+      typeId,
+      0,
+      0,
+      1,
+      0,
+      0,
+      timestampMs,
+      0,
+      0,
+      0,
+      0,
+      byte,
+      0,
+      0,
+      0,
+      12,
+    ]
+    const payload = Uint8Array.from([...tag(8, 10, 0xaa), ...tag(9, 30, 0xbb)])
+    const input = serializeMessage({ typeId: MESSAGE_TYPE.aggregate, timestampMs: 1_000, streamId: 1, payload }, 128)
+    expect(publishing().push(input)).toEqual([
+      { type: "audio", streamId: 1, timestampMs: 1_000, payload: Uint8Array.of(0xaa) },
+      { type: "video", streamId: 1, timestampMs: 1_020, payload: Uint8Array.of(0xbb) },
+    ])
+  })
+
+  test("large messages are for publishers only", () => {
+    const payload = new Uint8Array(70_000)
+    const large = serializeMessage({ typeId: 9, timestampMs: 0, streamId: 1, payload }, 128)
+    expect(playing().push(large).at(-1)).toMatchObject({ type: "close", error: { code: "rtmp.chunk" } })
+    expect(publishing().push(large)).toEqual([{ type: "video", streamId: 1, timestampMs: 0, payload }])
   })
 
   test.each([
@@ -326,51 +303,4 @@ describe("time", () => {
     peer.push(command(1, "closeStream", 0, null))
     expect(peer.session.nextTimeoutMs).toBe(11_000)
   })
-})
-
-test("any split of the input gives the same events", () => {
-  const metadata = data("@setDataFrame", "onMetaData", { width: 640 })
-  const inputs = [
-    [HANDSHAKE, CONNECT, command(0, "releaseStream", 2, null, "cam1"), CREATE_STREAM, PUBLISH],
-    [metadata, VIDEO, VIDEO, command(0, "deleteStream", 5, null, 1), VIDEO],
-  ].map(concat) as [Uint8Array, Uint8Array]
-  const run = (step: number) => {
-    const session = new RtmpServerSession(RTMP_SERVER_DEFAULTS, new Uint8Array(8), 0)
-    const pushAll = (input: Uint8Array) =>
-      Array.from({ length: Math.ceil(input.length / step) }, (_, i) =>
-        session.push(input.subarray(i * step, (i + 1) * step), 0),
-      )
-    return [...pushAll(inputs[0]).flat(), ...session.acceptPublish(1), ...pushAll(inputs[1]).flat()]
-  }
-  const whole = run(1_000_000)
-  expect(whole.at(-1)).toMatchObject({ type: "close" })
-  fc.assert(
-    fc.property(fc.integer({ min: 1, max: 4_000 }), (step) => {
-      expect(run(step)).toEqual(whole)
-    }),
-    { numRuns: 30 },
-  )
-})
-
-test("no input makes it throw", () => {
-  const parts = [
-    CONNECT,
-    CREATE_STREAM,
-    PUBLISH,
-    PLAY,
-    VIDEO,
-    data("onMetaData"),
-    command(0, "deleteStream", 0, null, 1),
-  ]
-  const part = fc.oneof(fc.constantFrom(...parts), fc.uint8Array({ maxLength: 30 }))
-  const property = fc.property(fc.array(part, { maxLength: 12 }), fc.boolean(), (inputs, accept) => {
-    const session = new RtmpServerSession(RTMP_SERVER_DEFAULTS, new Uint8Array(8), 0)
-    for (const input of [HANDSHAKE, ...inputs]) {
-      for (const event of session.push(input, 0)) {
-        if (event.type === "publishRequested" && accept) session.acceptPublish(event.streamId)
-        if (event.type === "playRequested" && accept) session.acceptPlay(event.streamId)
-      }
-    }
-  })
-  fc.assert(property)
 })

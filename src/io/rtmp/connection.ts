@@ -41,6 +41,7 @@ export class RtmpConnection {
     this.#output = new SocketOutput(socket, context.nowMs)
     this.#session = new RtmpServerSession(context.sessionOptions, randomBytes(S1_RANDOM_BYTES), context.nowMs())
     socket.setNoDelay(true)
+    socket.setKeepAlive(true, KEEP_ALIVE_MS)
     socket.on("data", (bytes) => this.#run(() => this.#session.push(bytes as Uint8Array, context.nowMs())))
     socket.on("error", (error) => this.#finish(error.message))
     socket.on("end", () => this.#finish("the peer closed the connection"))
@@ -211,5 +212,7 @@ export class RtmpConnection {
 }
 
 const S1_RANDOM_BYTES = 1_528
+/** Finds readers that are gone without a word while nothing is sent to them. */
+const KEEP_ALIVE_MS = 30_000
 const FLUSH_TIMEOUT_MS = 2_000
 const MAX_LOGGED_NAME = 160

@@ -54,8 +54,12 @@ export class RtmpPublisher implements PublisherSession {
 
   /** Lets readers know which kinds will come before they do. */
   onMetadata({ values }: RtmpMetadata): void {
-    if (amfField(values, "videocodecid") === AVC_CODEC_ID) this.#stream.useSource("video", "frames")
-    if (amfField(values, "audiocodecid") === AAC_CODEC_ID) this.#stream.useSource("audio", "aac")
+    if (this.#isEnded) return
+    const video = amfField(values, "videocodecid")
+    const audio = amfField(values, "audiocodecid")
+    if (video === AVC || video === AVC_FOURCC) this.#stream.useSource("video", "frames")
+    if (audio === AAC || audio === AAC_FOURCC) this.#stream.useSource("audio", "aac")
+    if (audio === OPUS_FOURCC) this.#stream.useSource("audio", "opus")
   }
 
   /** Throws what `FlvToFrames` throws. */
@@ -105,6 +109,10 @@ function startUs(stream: LiveStream, nowMs: number): number {
   return startUs
 }
 
-const AVC_CODEC_ID = 7
-const AAC_CODEC_ID = 10
+/** Codec ids in metadata: the numbers of FLV, or FourCC codes as numbers (Enhanced RTMP). */
+const AVC = 7
+const AVC_FOURCC = 0x61766331
+const AAC = 10
+const AAC_FOURCC = 0x6d703461
+const OPUS_FOURCC = 0x4f707573
 const FRAME_GAP_US = 40_000

@@ -49,9 +49,10 @@ export function startRtmpServer(config: RtmpServerConfig, dependencies: RtmpServ
     readerQueueMaxBytes: config.readerQueueMaxBytes,
   }
   const connections = new Set<RtmpConnection>()
+  const countRefusal = refusalCounter(dependencies)
   const server = createServer((socket) => {
     if (connections.size >= config.maxConnections) {
-      dependencies.logger.warn({ protocol: "rtmp", code: "session.limit" }, "RTMP connection refused: too many")
+      countRefusal()
       socket.on("error", () => {}) // it is gone either way
       socket.destroy()
       return
@@ -78,5 +79,18 @@ export function startRtmpServer(config: RtmpServerConfig, dependencies: RtmpServ
       })
       for (const connection of [...connections]) connection.end("the gateway is closing")
     })
+  }
+}
+
+/** Logs refused connections, at most one line a second. */
+function refusalCounter({ logger, nowMs }: RtmpServerDependencies): () => void {
+  let refused = 0
+  let loggedAtMs = Number.NEGATIVE_INFINITY
+  return () => {
+    refused++
+    if (nowMs() - loggedAtMs < 1_000) return
+    logger.warn({ protocol: "rtmp", code: "session.limit", refused }, "RTMP connections refused: there are too many")
+    loggedAtMs = nowMs()
+    refused = 0
   }
 }
