@@ -234,7 +234,7 @@ function toGatewayError(error: unknown): GatewayError {
 }
 
 /** The best first: AES-CM costs our fan-out less than half of what GCM does, as `scripts/bench/fanout.ts` shows. */
-export const PROFILES_BY_PREFERENCE: readonly SrtpProfile[] = ["AES128_CM_SHA1_80", "AEAD_AES_128_GCM"]
+const PROFILES_BY_PREFERENCE: readonly SrtpProfile[] = ["AES128_CM_SHA1_80", "AEAD_AES_128_GCM"]
 
 const WIRE_PROFILE = {
   AES128_CM_SHA1_80: ProtectionProfileAes128CmHmacSha1_80,

@@ -43,7 +43,7 @@ export class TypeScriptFanout implements PacketFanout {
   joinTrack(viewerId: ViewerId, trackId: TrackId, sequenceOffset: number): void {
     const stream = this.#viewers.get(viewerId)?.get(trackId)
     if (!stream) return
-    stream.sequenceOffset = sequenceOffset & 0xffff
+    stream.join(sequenceOffset)
     let group = this.#groups.get(trackId)
     if (!group) {
       group = { viewers: new Set(), history: new SentHistory() }
@@ -69,9 +69,7 @@ export class TypeScriptFanout implements PacketFanout {
     for (const packet of packets) group.history.add(packet.sequenceNumber, timestamp, packet)
     for (const stream of group.viewers) {
       for (let i = 0; i < packets.length; i++) {
-        const { sequenceNumber, marker } = packets[i] as LanePacket
-        const own = (sequenceNumber + stream.sequenceOffset) & 0xffff
-        stream.sendPacket(own, timestamp, marker, payloads[i] as AlignedPayload)
+        stream.sendLive(packets[i] as LanePacket, timestamp, payloads[i] as AlignedPayload)
       }
       stream.markLive(timestamp, batch.ptsUs)
     }

@@ -1,5 +1,5 @@
 import { concat } from "../../media/bytes.ts"
-import type { RtpBatch } from "../../media/packet.ts"
+import type { LanePacket, RtpBatch } from "../../media/packet.ts"
 import {
   type HeaderExtension,
   MAX_PAYLOAD_BYTES,
@@ -34,8 +34,10 @@ export class ViewerStream {
     rtpTimestamp: 0,
     ptsUs: undefined as number | undefined,
   }
-  /** Added to the lane's sequence numbers while the viewer gets the live track. */
-  sequenceOffset = 0
+  #sequenceOffset = 0
+  #lastLive = -1
+  /** So many sequence numbers up to the last live one belong to the present offset. */
+  #liveSpan = 0
   /** What `sendTo` sent, with this viewer's own numbers and timestamps. */
   #replayed: SentHistory | undefined
   #replayedUntil = 0
@@ -83,6 +85,24 @@ export class ViewerStream {
     this.#send(this.#ring.bytes.subarray(offset, offset + length), this.#remote)
   }
 
+  /** Begins to follow the live track. What was sent live before had another offset, so it cannot be found again. */
+  join(sequenceOffset: number): void {
+    this.#sequenceOffset = sequenceOffset & 0xffff
+    this.#lastLive = -1
+    this.#liveSpan = 0
+  }
+
+  /** Sends a packet of the live track. */
+  sendLive(packet: LanePacket, timestamp: number, payload: AlignedPayload): void {
+    const sequenceNumber = (packet.sequenceNumber + this.#sequenceOffset) & 0xffff
+    const advance = this.#lastLive < 0 ? 1 : (sequenceNumber - this.#lastLive) & 0xffff
+    if (advance < 0x8000) {
+      this.#lastLive = sequenceNumber
+      this.#liveSpan = Math.min(this.#liveSpan + advance, RESENDABLE_PACKETS)
+    }
+    this.sendPacket(sequenceNumber, timestamp, packet.marker, payload)
+  }
+
   /** Notes the time of what was just sent to all. */
   markLive(timestamp: number, ptsUs: number): void {
     this.#markTime(timestamp, ptsUs)
@@ -105,7 +125,10 @@ export class ViewerStream {
 
   /** Sends one packet again; `live` has what all viewers of the track got. */
   resend(sequenceNumber: number, live: SentHistory | undefined): boolean {
-    const sent = this.#replayed?.find(sequenceNumber) ?? live?.find((sequenceNumber - this.sequenceOffset) & 0xffff)
+    const isLive = this.#liveSpan > 0 && ((this.#lastLive - sequenceNumber) & 0xffff) < this.#liveSpan
+    const sent = isLive
+      ? live?.find((sequenceNumber - this.#sequenceOffset) & 0xffff)
+      : this.#replayed?.find(sequenceNumber)
     if (!sent) return false
     const { packet, timestamp } = sent
     const { rtx } = this.track

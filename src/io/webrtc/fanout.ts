@@ -67,7 +67,8 @@ export interface PacketFanout {
   addViewer(viewer: ViewerTransport): ViewerId
   /**
    * From the next batch on the viewer gets the track. `sequenceOffset` is added to the lane's sequence numbers; together with what
-   * `sendTo` sent they must run on, and begin below 32768, or a lost first packet hides a wrap (RFC 3711 section 3.3.1).
+   * `sendTo` sent they must run on, and begin below 32768, or a lost first packet hides a wrap (RFC 3711 section 3.3.1). A number must
+   * never be used for two packets. Whoever joins again can have what it got live before no more.
    */
   joinTrack(viewerId: ViewerId, trackId: TrackId, sequenceOffset: number): void
   /** The viewer gets no more batches of the track. */

@@ -218,6 +218,24 @@ describe.each(IMPLEMENTATIONS.flatMap((one) => PROFILES.map((profile) => ({ ...o
       expect(after).toEqual([10, 35, 41, 186].map((index) => before[index]))
     })
 
+    test("never answers for a number with another packet, when a viewer begins again with another offset", async () => {
+      const [viewer] = viewers as [Viewer]
+      const id = add(viewer, { rtx: { ssrc: 99, payloadType: 97 } })
+      fanout.joinTrack(add(viewers[1] as Viewer), "video", 0)
+      fanout.joinTrack(id, "video", 100)
+      fanout.send("video", batch(0, 10))
+      fanout.leaveTrack(id, "video")
+      fanout.sendTo(id, "video", batch(5, 5), { sequenceOffset: 105 })
+      fanout.joinTrack(id, "video", 105)
+      fanout.send("video", batch(10))
+      await viewer.packets(16)
+      expect(fanout.resend(id, "video", [107, 109, 110, 115, 116])).toBe(2)
+      expect(await viewer.packets(2)).toMatchObject([
+        { payload: `006e${payloadOf(batch(5), 0)}` },
+        { payload: `0073${payloadOf(batch(10), 0)}` },
+      ])
+    })
+
     test("forgets packets that were sent long ago", async () => {
       const [viewer] = viewers as [Viewer]
       const id = add(viewer)

@@ -113,6 +113,24 @@ describe("a peer that is a DTLS client", () => {
     expect(srtcp.unprotect(await answer)).toEqual(REPORT)
   })
 
+  test.each<{ offered: (1 | 7)[]; profile: string }>([
+    { offered: [7, 1], profile: "AES128_CM_SHA1_80" },
+    { offered: [1], profile: "AES128_CM_SHA1_80" },
+    { offered: [7], profile: "AEAD_AES_128_GCM" },
+  ])("gets $profile when it offers $offered", async ({ offered, profile }) => {
+    const session = open()
+    await client.check(session.peer.localUfrag, session.peer.localPwd)
+    client.openDtls("client", identity, offered)
+    expect((await session.connected).profile).toBe(profile)
+  })
+
+  test("is refused when it offers no SRTP at all", async () => {
+    const session = open()
+    await client.check(session.peer.localUfrag, session.peer.localPwd)
+    client.openDtls("client", identity, [])
+    expect(await session.closed).toMatchObject({ type: "failed", error: { code: "dtls.handshake" } })
+  })
+
   test.each(["sha-384", "sha-512"])("is known by a %s fingerprint too", async (algorithm) => {
     const { X509Certificate } = await import("node:crypto")
     const { fingerprintOf } = await import("../../../src/io/webrtc/dtls-verify.ts")

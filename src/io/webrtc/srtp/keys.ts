@@ -33,9 +33,6 @@ export const KEYING_BYTES: Readonly<Record<SrtpProfile, { readonly key: number; 
   AEAD_AES_128_GCM: { key: 16, salt: 12 },
 }
 
-/** Bytes that protection adds to an RTP packet. */
-export const TAG_BYTES: Readonly<Record<SrtpProfile, number>> = { AES128_CM_SHA1_80: 10, AEAD_AES_128_GCM: 16 }
-
 /** Session keys for RTP packets. RFC 3711 section 4.3. */
 export function deriveSrtpKeys(master: SrtpMaster): SrtpSessionKeys {
   return derive(master, 0)
