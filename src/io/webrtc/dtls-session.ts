@@ -228,7 +228,7 @@ class WeriftTransport implements Transport {
 
 /** werift throws what it likes, also strings; in a handshake all of it is the peer's doing. */
 function toGatewayError(error: unknown): GatewayError {
-  if (error instanceof GatewayError) return error
+  if (error instanceof GatewayError && error.code !== "bytes.truncated") return error
   const message = error instanceof Error && error.message ? error.message : String(error)
   return new GatewayError("dtls.handshake", `DTLS handshake failed: ${message}`, { cause: error })
 }
