@@ -1,48 +1,57 @@
 /**
  * Maps the 32-bit millisecond timestamps of one publisher onto a stream's timeline, for video and audio alike.
  *
- * Where timestamps jump (a file that starts over, an encoder that was restarted) the timeline goes on without a gap: a
- * new segment is anchored at the end of what there was, and both tracks use it, so that they stay in step. Messages of the
- * segment before, which may still come in between, keep their place.
+ * Where timestamps jump (a file that starts over, an encoder that was restarted) the timeline goes on: a new segment is
+ * anchored at the end of what there was, and both tracks use it, so that they stay in step. Messages of the segment
+ * before, which may still come in between, keep their place. A step forwards is no jump where that much time has passed.
  */
 export class FlvTimeline {
   readonly #baseUs: number
   readonly #tracks = { video: new TrackTime(), audio: new TrackTime() }
   #current: Segment | undefined
   #previous: Segment | undefined
+  #lastMs: number | undefined
 
   /** `baseUs` is the place of the first message on the stream's timeline. */
   constructor(baseUs: number) {
     this.#baseUs = baseUs
   }
 
-  /** Decoding time of a message; strictly increasing within each kind. */
-  map(kind: "video" | "audio", timestampMs: number): number {
+  /** Decoding time of a message that arrives at `nowMs`, a time of any clock; strictly increasing within each kind. */
+  map(kind: "video" | "audio", timestampMs: number, nowMs: number): number {
     const track = this.#tracks[kind]
-    const segment = this.#segmentFor(track, timestampMs)
+    const silenceUs = Math.round(Math.max(0, nowMs - (this.#lastMs ?? nowMs)) * 1000)
+    this.#lastMs = nowMs
+    const segment = this.#segmentFor(track, timestampMs, silenceUs)
     const timeUs = Math.max(segment.timeUs(timestampMs), this.#baseUs, track.lastUs + 1)
     segment.advance(timestampMs)
     track.accept(timeUs)
     return timeUs
   }
 
-  #segmentFor(track: TrackTime, timestampMs: number): Segment {
+  get #headUs(): number {
+    return Math.max(this.#tracks.video.lastUs, this.#tracks.audio.lastUs)
+  }
+
+  #segmentFor(track: TrackTime, timestampMs: number, silenceUs: number): Segment {
     if (this.#current === undefined) this.#current = new Segment(timestampMs, this.#baseUs)
-    else if (this.#fits(this.#current, track, timestampMs)) return this.#current
-    else if (this.#previous !== undefined && this.#fits(this.#previous, track, timestampMs)) return this.#previous
-    else {
+    else if (this.#fits(this.#current, track, timestampMs, silenceUs)) return this.#current
+    else if (this.#previous !== undefined && this.#fits(this.#previous, track, timestampMs, silenceUs)) {
+      return this.#previous
+    } else {
+      const nextUs = Math.max(this.#tracks.video.nextUs, this.#tracks.audio.nextUs)
       this.#previous = this.#current
-      this.#current = new Segment(timestampMs, Math.max(this.#tracks.video.nextUs, this.#tracks.audio.nextUs))
+      this.#current = new Segment(timestampMs, silenceUs > LONG_SILENCE_US ? this.#headUs + silenceUs : nextUs)
     }
     return this.#current
   }
 
   /** Backwards is judged by the track itself, forwards by both: one that was silent for a while has not jumped. */
-  #fits(segment: Segment, track: TrackTime, timestampMs: number): boolean {
+  #fits(segment: Segment, track: TrackTime, timestampMs: number, silenceUs: number): boolean {
     const timeUs = segment.timeUs(timestampMs)
-    const headUs = Math.max(this.#tracks.video.lastUs, this.#tracks.audio.lastUs)
+    const headUs = this.#headUs
     const earliestUs = track.hasBegun ? track.lastUs - MAX_BACKWARD_US : headUs - MAX_APART_US
-    return timeUs >= earliestUs && timeUs <= headUs + MAX_APART_US
+    return timeUs >= earliestUs && timeUs <= headUs + silenceUs + MAX_APART_US
   }
 }
 
@@ -91,6 +100,8 @@ class TrackTime {
 const MAX_BACKWARD_US = 200_000
 /** Timestamps further ahead, or further behind at the beginning of a track, do not belong to the same run. */
 const MAX_APART_US = 3_000_000
+/** After so long a silence the place of what follows is told by the clock. */
+const LONG_SILENCE_US = 500_000
 /** A pause longer than this is not the length of a frame. */
 const MAX_FRAME_US = 200_000
 const ANCHOR_STEP_MS = 2 ** 30

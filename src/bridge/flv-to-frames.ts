@@ -34,16 +34,16 @@ export class FlvToFrames {
     return this.#hasBFrames
   }
 
-  /** Takes the body of a video message; undefined where it makes no frame: headers, or pictures before the first header. */
-  pushVideo(timestampMs: number, body: Uint8Array): VideoFrame | undefined {
+  /** Takes the body of a video message that arrived at `nowMs`, a time of any clock; undefined where it makes no frame: headers, or pictures before the first header. */
+  pushVideo(timestampMs: number, body: Uint8Array, nowMs: number): VideoFrame | undefined {
     if (body.length === 0) return undefined
     const tag = parseVideoTag(body)
     if (tag.type === "config") this.#configureVideo(tag.record)
-    return tag.type === "frame" ? this.#videoFrame(timestampMs, tag) : undefined
+    return tag.type === "frame" ? this.#videoFrame(timestampMs, tag, nowMs) : undefined
   }
 
-  /** Takes the body of an audio message; undefined where it makes no frame. */
-  pushAudio(timestampMs: number, body: Uint8Array): AacFrame | OpusFrame | undefined {
+  /** Takes the body of an audio message that arrived at `nowMs`; undefined where it makes no frame. */
+  pushAudio(timestampMs: number, body: Uint8Array, nowMs: number): AacFrame | OpusFrame | undefined {
     if (body.length === 0) return undefined
     const tag = parseAudioTag(body)
     if (tag.type === "config") {
@@ -52,7 +52,7 @@ export class FlvToFrames {
     }
     const audio = this.#audio
     if (tag.type !== "frame" || tag.data.length === 0 || audio?.track.codec !== tag.codec) return undefined
-    const timeUs = this.#timeline.map("audio", timestampMs)
+    const timeUs = this.#timeline.map("audio", timestampMs, nowMs)
     const ptsUs = Math.max(audio.clock?.next(timeUs, audio.samplesPerFrame) ?? timeUs, this.#lastAudioPtsUs + 1)
     this.#lastAudioPtsUs = ptsUs
     return { track: audio.track, ptsUs, data: tag.data } as AacFrame | OpusFrame
@@ -64,7 +64,7 @@ export class FlvToFrames {
     this.#nalLengthBytes = nalLengthBytes
   }
 
-  #videoFrame(timestampMs: number, tag: VideoFrameTag): VideoFrame | undefined {
+  #videoFrame(timestampMs: number, tag: VideoFrameTag, nowMs: number): VideoFrame | undefined {
     if (this.#nalLengthBytes === undefined) return undefined
     const nalUnits: Uint8Array[] = []
     let firstSlice: Uint8Array | undefined
@@ -80,7 +80,7 @@ export class FlvToFrames {
     const track = this.#parameterSets.activate()
     if (track === undefined) return undefined
     const slice = sliceType(firstSlice)
-    const dtsUs = this.#timeline.map("video", timestampMs)
+    const dtsUs = this.#timeline.map("video", timestampMs, nowMs)
     const ptsUs = Math.max(0, dtsUs + tag.compositionTimeMs * 1000)
     if (slice === "B" || ptsUs < this.#lastVideoPtsUs) this.#hasBFrames = true
     this.#lastVideoPtsUs = ptsUs

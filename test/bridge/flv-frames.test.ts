@@ -26,8 +26,8 @@ function lengthPrefixed(...nalUnits: string[]): string {
 
 function frames(baseUs = 0): FlvToFrames {
   const adapter = new FlvToFrames(baseUs)
-  adapter.pushVideo(0, hex(VIDEO_HEADER))
-  adapter.pushAudio(0, hex(AUDIO_HEADER))
+  adapter.pushVideo(0, hex(VIDEO_HEADER), 0)
+  adapter.pushAudio(0, hex(AUDIO_HEADER), 0)
   return adapter
 }
 
@@ -37,7 +37,7 @@ const interFrame = (slice = P_SLICE, compositionTime = "000000") =>
 
 describe("video", () => {
   test("a picture becomes a frame of its track", () => {
-    expect(frames(7_000).pushVideo(1_000, keyframe())).toEqual({
+    expect(frames(7_000).pushVideo(1_000, keyframe(), 0)).toEqual({
       track: { kind: "video", codec: "h264", sps: [hex(SPS)], pps: [hex(PPS)], widthPx: 640, heightPx: 360 },
       dtsUs: 7_000,
       ptsUs: 7_000,
@@ -47,20 +47,20 @@ describe("video", () => {
   })
 
   test("parameter sets, delimiters and filler are taken out, SEI and all slices stay", () => {
-    const frame = frames().pushVideo(0, keyframe("09 f0", SPS, PPS, "0c ff 80", "06 05 01 00 80", IDR))
+    const frame = frames().pushVideo(0, keyframe("09 f0", SPS, PPS, "0c ff 80", "06 05 01 00 80", IDR), 0)
     expect(frame?.nalUnits.map(toHex)).toEqual(["0605010080", "65888421", "65888421"])
   })
 
   test("the track stays the same object until parameter sets differ", () => {
     const adapter = frames()
     const tracks = [
-      adapter.pushVideo(0, keyframe())?.track,
-      adapter.pushVideo(40, interFrame())?.track,
-      adapter.pushVideo(80, keyframe(SPS, PPS))?.track,
-      adapter.pushVideo(120, hex(VIDEO_HEADER))?.track,
-      adapter.pushVideo(120, keyframe())?.track,
-      adapter.pushVideo(160, keyframe(SPS, OTHER_PPS))?.track,
-      adapter.pushVideo(200, keyframe(SPS_SMALL, OTHER_PPS))?.track,
+      adapter.pushVideo(0, keyframe(), 0)?.track,
+      adapter.pushVideo(40, interFrame(), 0)?.track,
+      adapter.pushVideo(80, keyframe(SPS, PPS), 0)?.track,
+      adapter.pushVideo(120, hex(VIDEO_HEADER), 0)?.track,
+      adapter.pushVideo(120, keyframe(), 0)?.track,
+      adapter.pushVideo(160, keyframe(SPS, OTHER_PPS), 0)?.track,
+      adapter.pushVideo(200, keyframe(SPS_SMALL, OTHER_PPS), 0)?.track,
     ]
     const [first, second, third, header, fourth, fifth, sixth] = tracks
     expect([second, third, fourth]).toEqual([first, first, first])
@@ -77,13 +77,16 @@ describe("video", () => {
       hex(`17 01 000000 ${lengthPrefixed(P_SLICE)}`),
       hex(`17 01 000000 ${lengthPrefixed("61 88 84")}`),
     ]
-    expect(inputs.map((body, i) => adapter.pushVideo(i * 40, body)?.isKeyframe)).toEqual([true, false, true])
+    expect(inputs.map((body, i) => adapter.pushVideo(i * 40, body, 0)?.isKeyframe)).toEqual([true, false, true])
   })
 
   test("composition time is signed and in milliseconds", () => {
     const adapter = frames(1_000_000)
-    expect(adapter.pushVideo(0, interFrame(P_SLICE, "000050"))).toMatchObject({ dtsUs: 1_000_000, ptsUs: 1_080_000 })
-    expect(adapter.pushVideo(40, interFrame(P_SLICE, "fffff0"))).toMatchObject({ dtsUs: 1_040_000, ptsUs: 1_024_000 })
+    expect(adapter.pushVideo(0, interFrame(P_SLICE, "000050"), 0)).toMatchObject({ dtsUs: 1_000_000, ptsUs: 1_080_000 })
+    expect(adapter.pushVideo(40, interFrame(P_SLICE, "fffff0"), 0)).toMatchObject({
+      dtsUs: 1_040_000,
+      ptsUs: 1_024_000,
+    })
   })
 
   test.each([
@@ -96,14 +99,14 @@ describe("video", () => {
     },
   ])("$name: B-frames $hasBFrames", ({ bodies, hasBFrames }) => {
     const adapter = frames()
-    for (const [i, body] of bodies.entries()) adapter.pushVideo(i * 40, body)
+    for (const [i, body] of bodies.entries()) adapter.pushVideo(i * 40, body, 0)
     expect(adapter.hasBFrames).toBe(hasBFrames)
   })
 
   test("NAL unit lengths of two bytes", () => {
     const adapter = new FlvToFrames(0)
-    adapter.pushVideo(0, hex(VIDEO_HEADER.replace("1effe1", "1efde1")))
-    expect(adapter.pushVideo(0, hex(`17 01 000000 0004 ${IDR}`))?.nalUnits.map(toHex)).toEqual(["65888421"])
+    adapter.pushVideo(0, hex(VIDEO_HEADER.replace("1effe1", "1efde1")), 0)
+    expect(adapter.pushVideo(0, hex(`17 01 000000 0004 ${IDR}`), 0)?.nalUnits.map(toHex)).toEqual(["65888421"])
   })
 
   test.each([
@@ -112,7 +115,7 @@ describe("video", () => {
     { name: "an empty body", adapter: frames(), body: new Uint8Array(0) },
     { name: "the end of the sequence", adapter: frames(), body: hex("17 02 000000") },
   ])("$name makes no frame", ({ adapter, body }) => {
-    expect(adapter.pushVideo(0, body)).toBeUndefined()
+    expect(adapter.pushVideo(0, body, 0)).toBeUndefined()
   })
 
   test.each([
@@ -120,14 +123,14 @@ describe("video", () => {
     { name: "a broken configuration", body: "17 00 000000 0142", code: "media.h264" },
     { name: "another codec", body: "1c 01", code: "flv.tag" },
   ])("refuses $name", ({ body, code }) => {
-    expect(gatewayErrorCode(() => frames().pushVideo(0, hex(body)))).toBe(code)
+    expect(gatewayErrorCode(() => frames().pushVideo(0, hex(body), 0))).toBe(code)
   })
 })
 
 describe("audio", () => {
   test("frames of the track run on by sample count", () => {
     const adapter = frames()
-    const got = [0, 23, 46].map((timestampMs) => adapter.pushAudio(timestampMs, hex("af 01 21 10")))
+    const got = [0, 23, 46].map((timestampMs) => adapter.pushAudio(timestampMs, hex("af 01 21 10"), 0))
     expect(got[0]).toEqual({
       track: { kind: "audio", codec: "aac", audioSpecificConfig: hex("1210"), sampleRateHz: 44_100, channels: 2 },
       ptsUs: 0,
@@ -139,17 +142,17 @@ describe("audio", () => {
 
   test("the track is another object only after a different header", () => {
     const adapter = frames()
-    const first = adapter.pushAudio(0, hex("af 01 21"))?.track
-    adapter.pushAudio(23, hex(AUDIO_HEADER))
-    expect(adapter.pushAudio(23, hex("af 01 21"))?.track).toBe(first)
-    adapter.pushAudio(46, hex("af 00 1188"))
-    expect(adapter.pushAudio(46, hex("af 01 21"))?.track).toMatchObject({ sampleRateHz: 48_000, channels: 1 })
+    const first = adapter.pushAudio(0, hex("af 01 21"), 0)?.track
+    adapter.pushAudio(23, hex(AUDIO_HEADER), 0)
+    expect(adapter.pushAudio(23, hex("af 01 21"), 0)?.track).toBe(first)
+    adapter.pushAudio(46, hex("af 00 1188"), 0)
+    expect(adapter.pushAudio(46, hex("af 01 21"), 0)?.track).toMatchObject({ sampleRateHz: 48_000, channels: 1 })
   })
 
   test("Opus by Enhanced RTMP", () => {
     const adapter = new FlvToFrames(0)
-    adapter.pushAudio(0, hex("90 4f707573 4f70757348656164 01 02 3801 80bb0000 0000 00"))
-    expect(adapter.pushAudio(20, hex("91 4f707573 fc aa"))).toEqual({
+    adapter.pushAudio(0, hex("90 4f707573 4f70757348656164 01 02 3801 80bb0000 0000 00"), 0)
+    expect(adapter.pushAudio(20, hex("91 4f707573 fc aa"), 0)).toEqual({
       track: { kind: "audio", codec: "opus", sampleRateHz: 48_000, channels: 2 },
       ptsUs: 0,
       data: hex("fcaa"),
@@ -162,17 +165,17 @@ describe("audio", () => {
     { name: "Opus with too many channels", body: "90 4f707573 4f70757348656164 01 06", code: "media.opus" },
     { name: "another codec", body: "2f 00", code: "flv.tag" },
   ])("refuses $name", ({ body, code }) => {
-    expect(gatewayErrorCode(() => frames().pushAudio(0, hex(body)))).toBe(code)
+    expect(gatewayErrorCode(() => frames().pushAudio(0, hex(body), 0))).toBe(code)
   })
 
   test("a frame before the header, or an empty one, makes no frame", () => {
-    expect(new FlvToFrames(0).pushAudio(0, hex("af 01 21"))).toBeUndefined()
-    expect(frames().pushAudio(0, hex("af 01"))).toBeUndefined()
+    expect(new FlvToFrames(0).pushAudio(0, hex("af 01 21"), 0)).toBeUndefined()
+    expect(frames().pushAudio(0, hex("af 01"), 0)).toBeUndefined()
   })
 })
 
 describe("frames to bodies", () => {
-  const video = frames().pushVideo(0, keyframe())?.track as H264Track
+  const video = frames().pushVideo(0, keyframe(), 0)?.track as H264Track
   const aac: AacTrack = {
     kind: "audio",
     codec: "aac",
@@ -244,7 +247,7 @@ test("no body makes it throw anything but GatewayError", () => {
     const adapter = frames()
     for (const [isVideo, timestampMs, bytes] of messages) {
       allowGatewayErrors(() =>
-        isVideo ? adapter.pushVideo(timestampMs, bytes) : adapter.pushAudio(timestampMs, bytes),
+        isVideo ? adapter.pushVideo(timestampMs, bytes, 0) : adapter.pushAudio(timestampMs, bytes, 0),
       )
     }
   })

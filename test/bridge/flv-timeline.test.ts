@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest"
 import { FlvAudioClock } from "../../src/bridge/flv-audio-clock.ts"
 import { FlvTimeline } from "../../src/bridge/flv-timeline.ts"
 
-type Step = [kind: "video" | "audio", timestampMs: number, expectedMs: number]
+type Step = [kind: "video" | "audio", timestampMs: number, expectedMs: number, nowMs?: number]
 
 describe("timestamps become places on the timeline, in milliseconds", () => {
   test.each<{ name: string; baseMs?: number; steps: Step[] }>([
@@ -62,6 +62,24 @@ describe("timestamps become places on the timeline, in milliseconds", () => {
       ],
     },
     {
+      name: "with a pause of the publisher, as long as it was",
+      steps: [
+        ["video", 0, 0, 0],
+        ["audio", 0, 0, 0],
+        ["video", 20_000, 20_000, 20_010],
+        ["audio", 20_010, 20_010, 20_010],
+      ],
+    },
+    {
+      name: "with a pause after which the publisher starts over",
+      steps: [
+        ["video", 500_000, 0, 0],
+        ["audio", 500_000, 0, 0],
+        ["video", 0, 20_010, 20_010],
+        ["audio", 10, 20_020, 20_011],
+      ],
+    },
+    {
       name: "with tracks that count from different numbers",
       steps: [
         ["video", 500_000, 0],
@@ -73,14 +91,14 @@ describe("timestamps become places on the timeline, in milliseconds", () => {
     },
   ])("$name", ({ baseMs = 0, steps }) => {
     const timeline = new FlvTimeline(baseMs * 1000)
-    const got = steps.map(([kind, timestampMs]): Step => [kind, timestampMs, timeline.map(kind, timestampMs) / 1000])
-    expect(got).toEqual(steps)
+    const got = steps.map(([kind, timestampMs, , nowMs = 0]) => timeline.map(kind, timestampMs, nowMs) / 1000)
+    expect(got).toEqual(steps.map(([, , expectedMs]) => expectedMs))
   })
 })
 
 test("time never stands still or goes back within a track", () => {
   const timeline = new FlvTimeline(1_000_000)
-  expect([100, 100, 90, 140].map((timestampMs) => timeline.map("video", timestampMs))).toEqual([
+  expect([100, 100, 90, 140].map((timestampMs) => timeline.map("video", timestampMs, 0))).toEqual([
     1_000_000, 1_000_001, 1_000_002, 1_040_000,
   ])
   const messages = fc.array(
@@ -90,7 +108,7 @@ test("time never stands still or goes back within a track", () => {
     const line = new FlvTimeline(0)
     const last = { video: -1, audio: -1 }
     for (const [kind, timestampMs] of list) {
-      const timeUs = line.map(kind, timestampMs)
+      const timeUs = line.map(kind, timestampMs, 0)
       expect(timeUs).toBeGreaterThan(last[kind])
       expect(Number.isSafeInteger(timeUs)).toBe(true)
       last[kind] = timeUs

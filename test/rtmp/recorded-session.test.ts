@@ -30,8 +30,8 @@ test.each([1, 100, 400])("ffmpeg 5.1 publishing B-frames, read %i bytes at a tim
   expect(events.at(-1)).toEqual({ type: "publishEnded", streamId: 1 })
   const adapter = new FlvToFrames(0)
   const frames = events.flatMap((event) => {
-    if (event.type === "video") return adapter.pushVideo(event.timestampMs, event.payload) ?? []
-    return event.type === "audio" ? (adapter.pushAudio(event.timestampMs, event.payload) ?? []) : []
+    if (event.type === "video") return adapter.pushVideo(event.timestampMs, event.payload, 0) ?? []
+    return event.type === "audio" ? (adapter.pushAudio(event.timestampMs, event.payload, 0) ?? []) : []
   })
   const video = frames.flatMap((frame) => (frame.track.kind === "video" && "dtsUs" in frame ? [frame] : []))
   const audio = frames.filter((frame) => frame.track.kind === "audio")

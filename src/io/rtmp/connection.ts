@@ -43,7 +43,7 @@ export class RtmpConnection {
     socket.setNoDelay(true)
     socket.setKeepAlive(true, KEEP_ALIVE_MS)
     socket.on("data", (bytes) => this.#run(() => this.#session.push(bytes as Uint8Array, context.nowMs())))
-    socket.on("error", (error) => this.#finish(error.message))
+    socket.on("error", (error) => this.#finish(isReset(error) ? "the peer cut the connection" : error.message))
     socket.on("end", () => this.#finish("the peer closed the connection"))
     socket.on("close", () => this.#finish("the connection is gone"))
     this.#armTimer()
@@ -209,6 +209,10 @@ export class RtmpConnection {
       Math.max(1, Math.ceil(atMs - this.#context.nowMs())),
     )
   }
+}
+
+function isReset(error: Error): boolean {
+  return "code" in error && (error.code === "ECONNRESET" || error.code === "EPIPE")
 }
 
 const S1_RANDOM_BYTES = 1_528

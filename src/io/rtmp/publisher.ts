@@ -66,15 +66,16 @@ export class RtmpPublisher implements PublisherSession {
   onMedia({ type, timestampMs, payload }: RtmpMedia): void {
     if (this.#isEnded) return
     this.#totals.bytes += payload.length
-    this.#frames ??= new FlvToFrames(startUs(this.#stream, this.#context.nowMs()))
+    const nowMs = this.#context.nowMs()
+    this.#frames ??= new FlvToFrames(startUs(this.#stream, nowMs))
     if (type === "video") {
-      const frame = this.#frames.pushVideo(timestampMs, payload)
+      const frame = this.#frames.pushVideo(timestampMs, payload, nowMs)
       if (frame === undefined) return
       this.#totals.videoFrames++
       if (this.#frames.hasBFrames) this.#warnOfBFrames()
       this.#stream.pushFrame(frame)
     } else {
-      const frame = this.#frames.pushAudio(timestampMs, payload)
+      const frame = this.#frames.pushAudio(timestampMs, payload, nowMs)
       if (frame === undefined) return
       this.#totals.audioFrames++
       this.#stream.pushFrame(frame)
