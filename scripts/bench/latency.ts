@@ -1,3 +1,4 @@
+import type { Writable } from "node:stream"
 import type { Browser } from "playwright-core"
 import {
   CELL_COUNT,
@@ -35,6 +36,9 @@ interface Ages {
 
 const FPS = 30
 const WARM_UP_S = 3
+const PCM_RATE_HZ = 44_100
+/** What the AAC encoder and its frames hold back, with room to spare. */
+const SOUND_LEAD_MS = 150
 const WAYS: readonly Way[] = [
   { name: "WHIP→WHEP", source: "whip", sink: "whep", srs: [16, 31] },
   { name: "RTMP→WHEP", source: "rtmp", sink: "whep", srs: [11, 28] },
@@ -56,7 +60,7 @@ async function measure(way: Way, sound: boolean): Promise<Ages> {
     const gateway = await startGateway(scope)
     const browser = await startChromium(scope)
     const stream = "bench/clock"
-    if (way.source === "whip") await publishFromPage(scope, browser, gateway, stream, sound)
+    if (way.source === "whip") await publishFromPage(scope, browser, gateway, stream, { sound, sink: way.sink })
     else publishFromEncoder(scope, gateway.rtmpUrl(stream), sound)
     await liveStream(gateway, stream, sound ? 2 : 1)
     return way.sink === "whep"
@@ -67,12 +71,23 @@ async function measure(way: Way, sound: boolean): Promise<Ages> {
   }
 }
 
-async function publishFromPage(scope: Scope, browser: Browser, gateway: TestGateway, stream: string, sound: boolean) {
+async function publishFromPage(
+  scope: Scope,
+  browser: Browser,
+  gateway: TestGateway,
+  stream: string,
+  { sound, sink }: { sound: boolean; sink: Way["sink"] },
+): Promise<void> {
   const { page } = await openPage(scope, browser, `${gateway.httpUrl}/health`)
-  await page.evaluate(`barcode.publish("${gateway.httpUrl}/whip/${stream}", { sound: ${sound} })`)
+  // ffmpeg with "nobuffer" throws away what it has probed, the first keyframe too, and needs another one.
+  const options = JSON.stringify({ sound, ...(sink === "rtmp" ? { keyframeIntervalMs: 1_000 } : {}) })
+  await page.evaluate(`barcode.publish("${gateway.httpUrl}/whip/${stream}", ${options})`)
 }
 
-/** Gray pictures of a quarter of the size go down a pipe; ffmpeg scales and encodes them for zero latency. */
+/**
+ * Gray pictures of a quarter of the size and raw sound go down two pipes, in step with one clock; ffmpeg scales and encodes.
+ * It holds a picture back until it has sound of that time, so the sound is written a little ahead, and nothing waits.
+ */
 function publishFromEncoder(scope: Scope, url: string, sound: boolean): void {
   const size = `${DRAWN_WIDTH}x${DRAWN_HEIGHT}`
   const picture = [
@@ -87,26 +102,49 @@ function publishFromEncoder(scope: Scope, url: string, sound: boolean): void {
     "-probesize",
     "32",
     "-i",
-    "-",
+    "pipe:0",
   ]
-  // ffmpeg holds a picture back until there is sound of its time: sound that is ahead lets pictures out at once.
-  const tone = ["-itsoffset", "0.2", "-re", "-f", "lavfi", "-i", "sine=frequency=1000:sample_rate=44100"]
-  const encoder = startProcess(scope, "ffmpeg", [
-    ...["-hide_banner", "-v", "warning", "-fflags", "nobuffer", ...picture, ...(sound ? tone : [])],
-    ...["-vf", "scale=640:360:flags=neighbor,format=yuv420p"],
-    ...["-c:v", "libx264", "-tune", "zerolatency", "-preset", "ultrafast", "-g", `${FPS}`],
-    ...(sound ? ["-c:a", "aac", "-ac", "2", "-af", "volume=4"] : []),
-    ...["-flush_packets", "1", "-f", "flv", url],
-  ])
+  const tone = ["-f", "s16le", "-ar", `${PCM_RATE_HZ}`, "-ac", "1", "-probesize", "32", "-i", "pipe:3"]
+  const encoder = startProcess(
+    scope,
+    "ffmpeg",
+    [
+      ...["-hide_banner", "-v", "warning", "-fflags", "nobuffer", ...picture, ...(sound ? tone : [])],
+      ...["-vf", "scale=640:360:flags=neighbor,format=yuv420p"],
+      ...["-c:v", "libx264", "-tune", "zerolatency", "-preset", "ultrafast", "-g", `${FPS}`],
+      ...(sound ? ["-c:a", "aac", "-ac", "2"] : []),
+      ...["-flush_packets", "1", "-f", "flv", url],
+    ],
+    { stdio: ["pipe", "pipe", "pipe", "pipe"] },
+  )
+  const pictures = encoder.child.stdin
+  const samples = encoder.child.stdio[3] as Writable
+  samples.on("error", () => {}) // the encoder ends first
   const pixels = new Uint8Array(DRAWN_WIDTH * DRAWN_HEIGHT)
   const startedAt = performance.now()
-  let drawn = 0
+  let picturesDrawn = 0
+  let samplesWritten = 0
   const timer = setInterval(() => {
-    if (performance.now() - startedAt < (drawn * 1000) / FPS) return
-    drawBarcode(pixels, drawn++)
-    encoder.child.stdin?.write(Buffer.from(pixels))
+    const elapsedMs = performance.now() - startedAt
+    const samplesDue = Math.floor(((elapsedMs + SOUND_LEAD_MS) * PCM_RATE_HZ) / 1000) - samplesWritten
+    if (sound && samplesDue >= PCM_RATE_HZ / 100) {
+      samples.write(toneOf(samplesWritten, samplesDue))
+      samplesWritten += samplesDue
+    }
+    if (elapsedMs < (picturesDrawn * 1000) / FPS) return
+    drawBarcode(pixels, picturesDrawn++)
+    pictures?.write(Buffer.from(pixels))
   }, 1)
   scope.defer(() => clearInterval(timer))
+}
+
+/** 16-bit samples of a 1 kHz tone. */
+function toneOf(from: number, count: number): Uint8Array {
+  const wave = Int16Array.from(
+    { length: count },
+    (_, i) => 8_000 * Math.sin(((from + i) * 2 * Math.PI * 1_000) / PCM_RATE_HZ),
+  )
+  return new Uint8Array(wave.buffer)
 }
 
 async function watchInPage(scope: Scope, browser: Browser, gateway: TestGateway, stream: string, sound: boolean) {

@@ -63,9 +63,15 @@ window.barcode = (() => {
     return stream
   }
 
-  /** Publishes such a stream by WHIP. */
-  function publish(url, { sound = false } = {}) {
-    return window.harness.publish(url, createStream({ sound }))
+  /** Publishes such a stream by WHIP, with a keyframe every so often if asked for; by itself Chromium makes none. */
+  async function publish(url, { sound = false, keyframeIntervalMs } = {}) {
+    await window.harness.publish(url, createStream({ sound }))
+    if (keyframeIntervalMs === undefined) return
+    const sender = window.session.pc.getSenders().find(({ track }) => track.kind === "video")
+    setInterval(
+      () => sender.setParameters(sender.getParameters(), { encodingOptions: [{ keyFrame: true }] }),
+      keyframeIntervalMs,
+    )
   }
 
   /** Ages of the pictures that a video element presents over some seconds, in ms, and how many could not be read. */
