@@ -21,7 +21,7 @@ export function sessionRoutes(service: SessionService, { maxBodyBytes }: { reado
   app.use("/sessions/*", allowOrigins("GET, HEAD, PATCH, DELETE, OPTIONS", { "accept-patch": FRAGMENT }))
 
   app.delete("/sessions/:id", async (c) => {
-    if (await service.end(c.req.param("id"))) return c.body(null, 200)
+    if (await service.end(c.req.param("id"))) return c.body(null, 200, { "content-length": "0" })
     throw new GatewayError("session.not_found", "there is no such session, or it has ended")
   })
 

@@ -149,7 +149,7 @@ export class ByteWriter {
 
 /** Joins byte arrays into a new one. */
 export function concat(parts: readonly Uint8Array[]): Uint8Array {
-  if (parts.length === 1) return (parts[0] as Uint8Array).slice()
+  if (parts.length === 1) return new Uint8Array(parts[0] as Uint8Array) // a Buffer's slice would be a view
   let length = 0
   for (const part of parts) length += part.length
   const joined = new Uint8Array(length)

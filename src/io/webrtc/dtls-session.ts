@@ -64,7 +64,8 @@ export class DtlsSession {
       transport: this.#transport,
       srtpProfiles: PROFILES_BY_PREFERENCE.map((profile) => WIRE_PROFILE[profile]),
       extendedMasterSecret: true,
-      certificateRequest: true,
+      // As client this would make werift wait for a request that ffmpeg's server never sends.
+      certificateRequest: options.role === "server",
     }
     this.#socket = options.role === "server" ? new DtlsServer(config) : new DtlsClient(config)
     this.#socket.onConnect.subscribe(() => this.#complete())
