@@ -21,6 +21,11 @@ export function createLogger({ level, format }: LogOptions): Logger {
     : pino(options)
 }
 
+/** Enough of a session's id to follow it in the log; all of it would let a reader of the log end a WebRTC session. */
+export function sessionLabel(id: string): string {
+  return id.slice(0, 8)
+}
+
 /** A pino destination that turns each JSON line into one that is pleasant to read. */
 export function textDestination(write: (text: string) => void): DestinationStream {
   return { write: (line) => write(formatLine(line)) }

@@ -5,7 +5,7 @@ import type { StreamRegistry } from "../../hub/stream-registry.ts"
 import type { RtmpPlayRequested, RtmpPublishRequested, RtmpServerEvent } from "../../rtmp/server-events.ts"
 import type { RtmpServerOptions } from "../../rtmp/server-options.ts"
 import { RtmpServerSession } from "../../rtmp/server-session.ts"
-import type { Logger } from "../log.ts"
+import { type Logger, sessionLabel } from "../log.ts"
 import type { RtmpMessageCache } from "./message-cache.ts"
 import { RtmpPublisher } from "./publisher.ts"
 import { RtmpReader } from "./reader.ts"
@@ -122,7 +122,7 @@ export class RtmpConnection {
     const id = randomUUID()
     const { registry, nowMs } = this.#context
     try {
-      const logger = this.#logger.child({ sessionId: id })
+      const logger = this.#logger.child({ session: sessionLabel(id) })
       const onRevoked = (reason: string) => this.#endStream(streamId, reason)
       this.#publishers.set(streamId, new RtmpPublisher(request, { id, registry, nowMs, logger, onRevoked }))
     } catch (error) {
@@ -146,7 +146,7 @@ export class RtmpConnection {
         nowMs,
         messages,
         output: this.#output,
-        logger: this.#logger.child({ sessionId: id }),
+        logger: this.#logger.child({ session: sessionLabel(id) }),
         maxQueueBytes: readerQueueMaxBytes,
         onEnded: (reason) => this.#endStream(streamId, reason),
         onError: (error) => this.#fail(error),

@@ -7,14 +7,13 @@ import { parseRtcp, type RtcpPacket, serializeRtcp } from "../../rtp/rtcp.ts"
 import { roundTripMs } from "../../rtp/sender-statistics.ts"
 import type { AnsweredMedia } from "../../sdp/answer.ts"
 import type { LocalTrack } from "../../sdp/serialize.ts"
-import type { Logger } from "../log.ts"
+import { type Logger, sessionLabel } from "../log.ts"
 import { describeClose } from "./close-reason.ts"
 import type { PacketFanout, ViewerId, ViewerTrack } from "./fanout.ts"
 import type { SrtpKeys } from "./srtp/keys.ts"
 import type { StreamPump } from "./stream-pump.ts"
 import type { PeerCloseReason, WebRtcPeer } from "./transport-peer.ts"
 import { WhepVideo } from "./whep-video.ts"
-import { sessionLabel } from "./whip-publisher.ts"
 
 /** What a viewer works with. */
 export interface WhepViewerOptions {
@@ -63,13 +62,14 @@ export class WhepViewer implements SubscriberSession {
         : [{ kind, local, pump: pumps[kind], track: viewerTrack(section, local, pumps[kind]) }]
     })
     stream.addSubscriber(this)
-    this.#logger.info("viewer answered")
+    this.#logger.debug("viewer answered")
   }
 
   /** Keys are agreed: media starts. */
   onConnected(keys: SrtpKeys): void {
     const { fanout, peer, nowMs, stream, catchUpBitrateBps } = this.#options
-    this.#logger.info({ remote: peer.remote.address, profile: keys.profile }, "viewer connected")
+    const { address, port } = peer.remote
+    this.#logger.info({ remote: `${address}:${port}`, profile: keys.profile }, "viewer connected")
     const tracks = this.#tracks.map(({ track }) => track)
     const viewerId = fanout.addViewer({ remote: peer.remote, keys, tracks })
     this.#viewerId = viewerId

@@ -6,7 +6,7 @@ import { parseRtpPacket } from "../../rtp/packet.ts"
 import { parseRtcp, type RtcpPacket, serializeRtcp } from "../../rtp/rtcp.ts"
 import { PublisherClock } from "../../rtp/timeline-clock.ts"
 import type { AnsweredMedia } from "../../sdp/answer.ts"
-import type { Logger } from "../log.ts"
+import { type Logger, sessionLabel } from "../log.ts"
 import { describeClose } from "./close-reason.ts"
 import type { PeerCloseReason, WebRtcPeer } from "./transport-peer.ts"
 import { WhipTrack } from "./whip-track.ts"
@@ -55,12 +55,14 @@ export class WhipPublisher implements PublisherSession {
       return new WhipTrack({ media: section, clock, previous: lane.last, localSsrc: this.#localSsrc })
     })
     for (const { kind } of media) this.#stream.useSource(kind, "packets")
-    this.#logger.info({ tracks: media.map(({ codec }) => codec) }, "publisher answered")
+    this.#logger.debug("publisher answered")
   }
 
   /** Media may come from now on. */
   onConnected(): void {
-    this.#logger.info({ remote: this.#options.peer.remote.address }, "publisher connected")
+    const { address, port } = this.#options.peer.remote
+    const tracks = this.#tracks.map(({ kind }) => kind)
+    this.#logger.info({ remote: `${address}:${port}`, tracks }, "publisher connected")
     this.#sendReports()
     this.#reportTimer = setInterval(() => this.#sendReports(), REPORT_INTERVAL_MS)
     this.#feedbackTimer = setInterval(() => this.#sendFeedback(), FEEDBACK_INTERVAL_MS)
@@ -136,11 +138,6 @@ export class WhipPublisher implements PublisherSession {
   #nowOnTimelineMs(): number {
     return this.#stream.timelineUs(this.#options.nowMs()) / 1000
   }
-}
-
-/** Enough of a session's id to follow it in the log; all of it would let a reader of the log end the session. */
-export function sessionLabel(id: string): string {
-  return id.slice(0, 8)
 }
 
 const REPORT_INTERVAL_MS = 500
