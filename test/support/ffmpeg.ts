@@ -53,7 +53,8 @@ export const AUDIO_RATE_HZ = 8_000
 /** Plays a stream with ffmpeg for some seconds of its time and decodes all of it. Throws when it takes much longer. */
 export async function readStream(scope: Scope, url: string, seconds: number, command = "ffmpeg"): Promise<Reading> {
   const args = ["-hide_banner", "-v", "level+warning", "-nostdin", "-progress", "pipe:2", "-i", url]
-  const video = ["-map", "0:v?", "-t", `${seconds}`, "-f", "null", "-"]
+  // The input's own time base: rounded to 1/30 s, the even milliseconds of RTMP may fall on one tick twice.
+  const video = ["-map", "0:v?", "-t", `${seconds}`, "-enc_time_base", "-1", "-f", "null", "-"]
   const audio = ["-map", "0:a?", "-t", `${seconds}`, "-ac", "1", "-ar", `${AUDIO_RATE_HZ}`, "-f", "f32le", "pipe:1"]
   const reader = startProcess(scope, command, [...args, ...video, ...audio], { stdout: "raw" })
   const chunks: Buffer[] = []
