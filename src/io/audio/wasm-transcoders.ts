@@ -36,7 +36,7 @@ export class WasmTranscoders implements AudioTranscoders {
   #isClosed = false
 
   constructor(options: WasmTranscodersOptions = {}) {
-    this.#workerUrl = options.workerUrl ?? new URL("./worker.ts", import.meta.url)
+    this.#workerUrl = options.workerUrl ?? ownWorkerUrl()
     this.#maxPendingFrames = options.maxPendingFrames ?? 100
     this.#lingerMs = options.lingerMs ?? 5_000
   }
@@ -195,6 +195,11 @@ class WasmTranscoder implements AudioTranscoder {
     if (unreported === 0) this.#events.onError(error)
     else this.#events.onError(new GatewayError(error.code, `${error.message} (${unreported} more before)`))
   }
+}
+
+/** Beside this file, and as it is: TypeScript in a checkout, JavaScript in the package. */
+function ownWorkerUrl(): URL {
+  return new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js", import.meta.url)
 }
 
 function copyConfig(config: TranscoderConfig): TranscoderConfig {
