@@ -2,7 +2,8 @@
  * Finds decoding times for frames that carry only a presentation time, as RTP does. Without B-frames both are the same. Where a presentation
  * time goes back, the depth of the reordering is learned from it, and from then on the n-th frame in decoding order gets the n-th smallest
  * presentation time, that depth of frames earlier: even, and not after its own presentation. Only the frames that
- * teach it (one or two at the first B-frames) get a decoding time after their presentation time, since an earlier one was given away before.
+ * teach it (one or two at the first B-frames), and such as are closer together than a millisecond, get a decoding time after their
+ * presentation time, since an earlier one was given away before.
  */
 export class DecodingTimes {
   /** Presentation times that have not become decoding times yet, sorted. */
@@ -12,7 +13,7 @@ export class DecodingTimes {
   #depth = 0
   #lastUs = Number.NEGATIVE_INFINITY
 
-  /** Returns the decoding time of the next frame in decoding order; it always rises. */
+  /** Returns the decoding time of the next frame in decoding order; it rises by `MIN_STEP_US` at least. */
   next(ptsUs: number): number {
     const previousUs = this.#recent.at(-1)
     if (previousUs !== undefined && Math.abs(ptsUs - previousUs) > MAX_STEP_US) {
@@ -22,7 +23,7 @@ export class DecodingTimes {
     this.#learn(ptsUs)
     insertSorted(this.#waiting, ptsUs)
     const candidateUs = this.#waiting.length > this.#depth ? (this.#waiting.shift() as number) : this.#lastUs
-    this.#lastUs = Math.max(candidateUs, this.#lastUs + 1)
+    this.#lastUs = Math.max(candidateUs, this.#lastUs + MIN_STEP_US)
     if (this.#lastUs === Number.NEGATIVE_INFINITY) this.#lastUs = ptsUs
     return this.#lastUs
   }
@@ -43,6 +44,8 @@ function insertSorted(times: number[], timeUs: number): void {
   times.splice(at, 0, timeUs)
 }
 
+/** Timestamps of FLV are milliseconds; with this distance no two become the same. */
+const MIN_STEP_US = 1_000
 /** The decoded picture buffer holds no more frames (ITU-T H.264 annex A). */
 const MAX_DEPTH = 16
 /** A longer step is a break of the timeline and no reordering. */

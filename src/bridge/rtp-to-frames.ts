@@ -19,9 +19,10 @@ export class VideoRtpToFrames {
   readonly #depacketizer: H264Depacketizer
   readonly #decodingTimes = new DecodingTimes()
   #hasKeyframe = false
+  #latestPtsUs = Number.NEGATIVE_INFINITY
 
   constructor(options: RtpToFramesOptions = {}) {
-    this.#reorder = new ReorderBuffer(options)
+    this.#reorder = new ReorderBuffer({ maxDelayMs: MAX_RETRANSMISSION_MS, maxPackets: 1_024, ...options })
     this.#depacketizer = new H264Depacketizer(options)
   }
 
@@ -56,14 +57,25 @@ export class VideoRtpToFrames {
     for (const { item } of released) {
       for (const { track, ptsUs, isKeyframe, nalUnits } of this.#depacketizer.push(item)) {
         this.#hasKeyframe ||= isKeyframe
-        if (this.#hasKeyframe)
-          frames.push({ track, dtsUs: this.#decodingTimes.next(ptsUs), ptsUs, isKeyframe, nalUnits })
+        if (!this.#hasKeyframe) continue
+        const dtsUs = this.#decodingTimes.next(ptsUs)
+        frames.push({ track, dtsUs, ptsUs: this.#presentAfter(dtsUs, ptsUs), isKeyframe, nalUnits })
       }
     }
   }
+
+  /** A frame too close to the one before is presented when it is decoded. One that belongs before others on the screen stays there. */
+  #presentAfter(dtsUs: number, ptsUs: number): number {
+    const isInOrder = ptsUs > this.#latestPtsUs
+    if (isInOrder) this.#latestPtsUs = ptsUs
+    return isInOrder ? Math.max(ptsUs, dtsUs) : ptsUs
+  }
 }
 
-/** Makes Opus frames from the packets lane: one packet is one frame (RFC 7587 section 4.2). */
+/**
+ * Makes Opus frames from the packets lane: one packet is one frame (RFC 7587 section 4.2). Packets of sound are not asked for again,
+ * so behind a gap they wait no longer than the network may take to put them out of order.
+ */
 export class OpusRtpToFrames {
   readonly #reorder: ReorderBuffer<{ ptsUs: number; payload: Uint8Array }>
   readonly #track: OpusTrack
@@ -71,7 +83,7 @@ export class OpusRtpToFrames {
 
   /** `channels` is what the track declares; each packet may hold fewer, and decoders cope. */
   constructor(channels = 2, options: ReorderBufferOptions = {}) {
-    this.#reorder = new ReorderBuffer({ maxDelayMs: 100, ...options })
+    this.#reorder = new ReorderBuffer({ maxDelayMs: MAX_REORDERING_MS, ...options })
     this.#track = { kind: "audio", codec: "opus", sampleRateHz: 48_000, channels }
   }
 
@@ -119,3 +131,7 @@ function isOpus(payload: Uint8Array): boolean {
     throw error
   }
 }
+
+/** Age at which a lost packet of video is given up, by those who ask for it again as by those who wait for it. */
+export const MAX_RETRANSMISSION_MS = 500
+const MAX_REORDERING_MS = 100

@@ -2,12 +2,26 @@ import { unwrapU32 } from "../media/time.ts"
 import { type NtpTime, ntpToUs } from "./ntp.ts"
 
 /**
- * What the tracks of one publisher share: which track leads, and how its NTP clock lies to the stream's timeline. One object per
- * publisher session, handed to the `TimelineClock` of each track.
+ * What the tracks of one publisher share: which clocks are in use, and where its times may begin. One object per publisher
+ * session, handed to the `TimelineClock` of each track.
  */
 export class PublisherClock {
-  /** The track whose times stay as they are while others move to it: sound, as its gaps are heard. */
-  leader: TimelineClock | undefined
+  /** The clock of each kind that has a time. */
+  readonly tracks: { audio: TimelineClock | undefined; video: TimelineClock | undefined } = {
+    audio: undefined,
+    video: undefined,
+  }
+  #startsAfterUs = Number.NEGATIVE_INFINITY
+
+  /** All times of this publisher lie after `timeUs`, the end of what was published before. */
+  startAfter(timeUs: number): void {
+    this.#startsAfterUs = Math.max(this.#startsAfterUs, timeUs)
+  }
+
+  /** The time for the publisher's first packet. */
+  startUs(arrivalUs: number): number {
+    return Math.max(arrivalUs, this.#startsAfterUs + START_GAP_US)
+  }
 }
 
 /** What a `TimelineClock` is made for. */
@@ -19,16 +33,18 @@ export interface TimelineClockOptions {
 /**
  * Maps RTP timestamps of one SSRC to the stream's timeline.
  *
- * The first packet stands where it arrived. From then on times follow the RTP clock, and are corrected without jumps:
- * * towards the least delay seen between RTP clock and arrival, which finds out what the first packet was late and how the
- *   sender's clock drifts against ours. Tracks without sender reports keep together by this alone;
- * * towards the leading track, as soon as sender reports say for both how their RTP clocks lie to the sender's wall clock. Reports are never waited
- *   for, and those that cannot be true are ignored: a timestamp far from the track's (one reporter for several
- *   SSRCs), a wall clock that jumps, tracks that would be more than a second apart.
+ * The publisher's first packet stands where it arrives. From then on times follow the RTP clock, so that pictures are as even as the
+ * source made them and never move back: encoders and muxers refuse two pictures that fall together. Being ahead of
+ * arrival does no harm, so nothing is done about a first packet that came late.
  *
- * A correction changes the time by at most 5 ms per second of media; sound by no more even at the start, pictures by a
- * fifth of their distance in the first ten seconds. So times of rising timestamps always rise. A jump of RTP
- * timestamps by more than the time that has passed is an encoder's restart: the next packet stands where it arrives.
+ * The tracks are kept together by a clock that they have in common: the sender's wall clock, as soon as reports of both say
+ * how their RTP clocks lie to it; until then arrival, by the least delay seen. Where they come apart by much, the one that is
+ * behind is moved forward at once. The rest, and what the clocks drift, the sound follows slowly, as its times are labels
+ * that a decoder answers by stretching. Reports are never waited for, and those that cannot be true are ignored: a timestamp far
+ * from the track's (one reporter for several SSRCs), a wall clock that jumps, tracks that would be more than a second apart.
+ *
+ * Only times that are more than a second from arrival follow it, by 0.05 percent: those of a sender whose clock has drifted
+ * for hours. A jump of RTP timestamps by more than the time that has passed is an encoder's restart.
  */
 export class TimelineClock {
   readonly #publisher: PublisherClock
@@ -37,13 +53,14 @@ export class TimelineClock {
   #newestTicks: number | undefined
   /** Added to the RTP clock's microseconds to get the timeline's. */
   #offsetUs = 0
-  /** What `#offsetUs` would be by arrival alone. */
+  /** Added to the RTP clock's microseconds to get the arrival of a packet with the least delay. */
   #arrivalOffsetUs = 0
-  #anchorTicks = 0
   #lateSinceUs: number | undefined
-  /** Sender's wall clock less RTP clock, smoothed. */
+  /** Added to the RTP clock's microseconds to get the sender's wall clock; smoothed. */
   #wallOffsetUs: number | undefined
   #suspectWallOffsetUs: number | undefined
+  /** For how long this track has been behind the other by much. */
+  #behindForUs = 0
 
   constructor(publisher: PublisherClock, { kind, clockRateHz }: TimelineClockOptions) {
     this.#publisher = publisher
@@ -58,11 +75,9 @@ export class TimelineClock {
   toTimelineUs(rtpTimestamp: number, arrivalUs: number): number {
     const newest = this.#newestTicks
     const ticks = newest === undefined ? rtpTimestamp : unwrapU32(rtpTimestamp, newest)
-    if (newest === undefined) this.#anchor(ticks, arrivalUs)
-    else if (this.#hasJumped(ticks, newest, arrivalUs)) {
-      // Where times ran ahead of arrival, they must not go back.
-      this.#anchor(ticks, Math.max(arrivalUs, this.#timeOf(newest) + 1))
-    } else if (ticks > newest) this.#advance(ticks, newest, arrivalUs)
+    if (newest === undefined) this.#anchor(ticks, arrivalUs, Number.NEGATIVE_INFINITY)
+    else if (this.#hasJumped(ticks, newest, arrivalUs)) this.#anchor(ticks, arrivalUs, this.#timeOf(newest) + 1)
+    else if (ticks > newest) this.#advance(ticks, newest, arrivalUs)
     return this.#timeOf(ticks)
   }
 
@@ -81,28 +96,41 @@ export class TimelineClock {
       return
     } else this.#wallOffsetUs = wallOffsetUs
     this.#suspectWallOffsetUs = undefined
-    const leader = this.#publisher.leader
-    if (leader === undefined || (this.#kind === "audio" && leader.#kind !== "audio")) this.#publisher.leader = this
   }
 
-  /** The publisher's track is gone or got another SSRC: it leads no longer. */
+  /** The publisher's track is gone or got another SSRC: the other one goes by this clock no longer. */
   close(): void {
-    if (this.#publisher.leader === this) this.#publisher.leader = undefined
+    if (this.#publisher.tracks[this.#kind] === this) this.#publisher.tracks[this.#kind] = undefined
   }
 
   #timeOf(ticks: number): number {
     return Math.round(ticks / this.#ticksPerUs + this.#offsetUs)
   }
 
-  #anchor(ticks: number, timeUs: number): void {
+  /** How far times are ahead of arrival. */
+  get #leadUs(): number {
+    return this.#offsetUs - this.#arrivalOffsetUs
+  }
+
+  get #other(): TimelineClock | undefined {
+    return this.#publisher.tracks[this.#kind === "audio" ? "video" : "audio"]
+  }
+
+  /** Begins at this packet, in step with the other track, and not before `notBeforeUs`. */
+  #anchor(ticks: number, arrivalUs: number, notBeforeUs: number): void {
+    const arrivalOffsetUs = arrivalUs - ticks / this.#ticksPerUs
+    const other = this.#other
+    let leadUs = this.#publisher.startUs(arrivalUs) - arrivalUs
+    if (other !== undefined) leadUs = other.#leadUs
+    else if (this.#newestTicks !== undefined) leadUs = this.#leadUs
     this.#newestTicks = ticks
-    this.#anchorTicks = ticks
-    this.#offsetUs = timeUs - ticks / this.#ticksPerUs
-    this.#arrivalOffsetUs = this.#offsetUs
+    this.#arrivalOffsetUs = arrivalOffsetUs
+    this.#offsetUs = arrivalOffsetUs + Math.max(leadUs, notBeforeUs - arrivalUs)
     this.#lateSinceUs = undefined
     this.#wallOffsetUs = undefined
     this.#suspectWallOffsetUs = undefined
-    this.close()
+    this.#behindForUs = 0
+    this.#publisher.tracks[this.#kind] = this
   }
 
   #hasJumped(ticks: number, newest: number, arrivalUs: number): boolean {
@@ -120,28 +148,49 @@ export class TimelineClock {
     const stepUs = (ticks - newest) / this.#ticksPerUs
     const risenUs = this.#arrivalOffsetUs + stepUs * MAX_DRIFT
     this.#arrivalOffsetUs = Math.min(risenUs, arrivalUs - ticks / this.#ticksPerUs)
-    const isStart = (ticks - this.#anchorTicks) / this.#ticksPerUs < START_US
-    const limitUs = stepUs * (isStart && this.#kind === "video" ? START_SLEW : SLEW)
-    const errorUs = this.#targetOffsetUs() - this.#offsetUs
-    this.#offsetUs += Math.min(Math.max(errorUs, -limitUs), limitUs)
     this.#newestTicks = ticks
+    const excessUs = Math.abs(this.#leadUs) - MAX_LEAD_US
+    if (excessUs > 0) this.#offsetUs -= Math.sign(this.#leadUs) * Math.min(excessUs, stepUs * MAX_DRIFT)
+    this.#follow(stepUs)
   }
 
-  /** Where the offset should be: such that equal wall clock times of the sender get equal times, else by arrival. */
-  #targetOffsetUs(): number {
-    const leader = this.#publisher.leader
-    if (leader === undefined || leader === this) return this.#arrivalOffsetUs
-    if (this.#wallOffsetUs === undefined || leader.#wallOffsetUs === undefined) return this.#arrivalOffsetUs
-    const byReportsUs = this.#wallOffsetUs + leader.#offsetUs - leader.#wallOffsetUs
-    return Math.abs(byReportsUs - this.#arrivalOffsetUs) <= MAX_TRACK_DISTANCE_US ? byReportsUs : this.#arrivalOffsetUs
+  /** Keeps together with the other track. */
+  #follow(stepUs: number): void {
+    const behindUs = this.#behindOtherUs()
+    this.#behindForUs = behindUs > JUMP_US && this.#leadUs < MAX_LEAD_US ? this.#behindForUs + stepUs : 0
+    if (this.#behindForUs > JUMP_AFTER_US) this.#offsetUs += Math.min(behindUs, MAX_JUMP_US)
+    else if (this.#kind === "audio") {
+      const limitUs = stepUs * MAX_SLEW
+      this.#offsetUs += Math.min(Math.max((behindUs * stepUs) / SLEW_TIME_US, -limitUs), limitUs)
+    }
+  }
+
+  /** By how much this track's times are too small for the moment that they are of, compared with those of the other track. */
+  #behindOtherUs(): number {
+    const other = this.#other
+    if (other === undefined) return 0
+    const byArrivalUs = other.#leadUs - this.#leadUs
+    if (this.#wallOffsetUs === undefined || other.#wallOffsetUs === undefined) return byArrivalUs
+    const byReportsUs = other.#offsetUs - other.#wallOffsetUs - (this.#offsetUs - this.#wallOffsetUs)
+    return Math.abs(byReportsUs - byArrivalUs) <= MAX_TRACK_DISTANCE_US ? byReportsUs : byArrivalUs
   }
 }
 
-const START_US = 10_000_000
-const START_SLEW = 0.2
-const SLEW = 0.005
+/** Between the end of what was published before and the first packet. */
+const START_GAP_US = 40_000
+/** Tracks this far apart are seen to be; a gap of this length is not. */
+const JUMP_US = 45_000
+/** The first packet in time after a queue is followed by the other track's within this time. */
+const JUMP_AFTER_US = 500_000
+/** Per packet; a step that is longer would be taken for a break of the source. */
+const MAX_JUMP_US = 400_000
+/** What a decoder of sound can follow by stretching. */
+const MAX_SLEW = 0.005
+/** Time constant of the slow approach. */
+const SLEW_TIME_US = 4_000_000
 /** Crystals are within 100 ppm; 500 follow two bad ones quickly, yet a queue in the network moves little. */
 const MAX_DRIFT = 0.0005
+const MAX_LEAD_US = 1_000_000
 const MAX_BACKWARD_US = 2_000_000
 const MAX_EARLY_US = 1_000_000
 const MAX_LATE_US = 500_000

@@ -13,6 +13,8 @@ interface TrackModel {
   /** From capture to arrival, at least. */
   readonly delayUs: number
   readonly jitterUs: number
+  /** Nothing gets through before. */
+  readonly connectedUs?: number
   /** True time of the first sender report, and how often they come; undefined for none. */
   readonly reports?: { readonly firstUs: number; readonly intervalUs: number; readonly wallDriftPpm?: number }
 }
@@ -36,7 +38,7 @@ function simulate(models: { audio: TrackModel; video: TrackModel }, durationUs: 
   const tracks = [build("audio", models.audio), build("video", models.video)]
   const events: { atUs: number; run(): void }[] = []
   for (const { model, clock, rtpAt, samples } of tracks) {
-    let notBeforeUs = 0
+    let notBeforeUs = model.connectedUs ?? 0
     for (let captureUs = 0; captureUs < durationUs; captureUs += model.frameUs) {
       notBeforeUs = Math.max(notBeforeUs, captureUs + model.delayUs + Math.round(random() ** 3 * model.jitterUs))
       const atUs = notBeforeUs
@@ -67,17 +69,21 @@ function lipErrorsUs(audio: readonly Sample[], video: readonly Sample[], fromUs:
   return errors
 }
 
-function expectNoJumps(samples: readonly Sample[], kind: "audio" | "video"): void {
-  let worstUs = 0
-  for (const [i, sample] of samples.entries()) {
-    const before = samples[i - 1]
-    if (before === undefined) continue
-    const slew = kind === "video" && sample.captureUs < 10_100_000 ? 0.2 : 0.005
-    const stepUs = sample.captureUs - before.captureUs
-    const errorUs = Math.abs(sample.timeUs - before.timeUs - stepUs)
-    worstUs = Math.max(worstUs, errorUs - stepUs * (slew + 0.0004))
-  }
-  expect(worstUs).toBeLessThan(25)
+/** By how much the time between two samples differs from the source's own, for each sample after the first. */
+function stepErrorsUs(samples: readonly Sample[]): { readonly captureUs: number; readonly errorUs: number }[] {
+  return samples.slice(1).map(({ captureUs, timeUs }, i) => {
+    const before = samples[i] as Sample
+    return { captureUs, errorUs: timeUs - before.timeUs - (captureUs - before.captureUs) }
+  })
+}
+
+/** Pictures are as even as the source's, but for a few steps forward; sound is stretched a little besides. */
+function expectSteady(samples: readonly Sample[], kind: "audio" | "video", frameUs: number): void {
+  const slewUs = frameUs * (kind === "audio" ? 0.005 : 0)
+  const toleranceUs = slewUs + frameUs * 0.0002 + 25
+  const errors = stepErrorsUs(samples)
+  expect(Math.min(...errors.map(({ errorUs }) => errorUs))).toBeGreaterThan(-toleranceUs)
+  expect(errors.filter(({ errorUs }) => errorUs > toleranceUs).length).toBeLessThan(3)
 }
 
 const TEN_MINUTES_US = 600_000_000
@@ -119,10 +125,8 @@ describe("lips stay within 45 ms for ten minutes", () => {
       const errors = lipErrorsUs(samples.audio, samples.video, 10_000_000)
       expect(Math.max(...errors.map(Math.abs))).toBeLessThan(45_000)
       expect(Math.max(...errors.slice(-1_000).map(Math.abs))).toBeLessThan(boundUs)
-      expectNoJumps(samples.audio, "audio")
-      expectNoJumps(samples.video, "video")
-      const last = samples.audio.at(-1) as Sample
-      expect(Math.abs(last.timeUs - last.captureUs - audio.delayUs)).toBeLessThan(45_000)
+      expectSteady(samples.audio, "audio", audio.frameUs)
+      expectSteady(samples.video, "video", video.frameUs)
     },
   )
 })
@@ -133,8 +137,8 @@ test("reports put right in seconds what arrival gets wrong", () => {
   const errors = lipErrorsUs(samples.audio, samples.video, 0)
   expect(errors[0]).toBeGreaterThan(150_000)
   expect(Math.max(...lipErrorsUs(samples.audio, samples.video, 4_000_000).map(Math.abs))).toBeLessThan(10_000)
-  expectNoJumps(samples.audio, "audio")
-  expectNoJumps(samples.video, "video")
+  expectSteady(samples.audio, "audio", audio.frameUs)
+  expectSteady(samples.video, "video", video.frameUs)
 })
 
 describe("a track by itself", () => {
@@ -169,7 +173,7 @@ describe("a track by itself", () => {
     const clock = create()
     for (let i = 0; i < 90; i++) clock.toTimelineUs(1_000_000_000 + i * 3_000, 1_000_000 + Math.round(i * 33_333.4))
     const restart = (1_000_000_000 + 90 * 3_000 + jumpTicks) >>> 0
-    expect(clock.toTimelineUs(restart, 4_100_000)).toBe(4_100_000)
+    expect(clock.toTimelineUs(restart, 4_100_000)).toBeCloseTo(4_100_000, -2)
     expect(clock.toTimelineUs(restart + 3_000, 4_133_400)).toBeCloseTo(4_133_333, -2)
   })
 
@@ -194,6 +198,43 @@ describe("a track by itself", () => {
     }
     expect(worstUs).toBeLessThan(5_000)
   })
+})
+
+describe("a start in a burst, of what was queued while the connection came up,", () => {
+  test.each([
+    { name: "with reports", reports: { firstUs: 1_000_000, intervalUs: 1_000_000 } },
+    { name: "without reports", reports: undefined },
+  ])("leaves pictures as they are and brings sound to them, $name", ({ reports }) => {
+    const start = { connectedUs: 400_000, ...(reports && { reports }) }
+    const samples = simulate({ audio: { ...audio, ...start }, video: { ...video, ...start } }, 30_000_000, 5)
+    const errors = stepErrorsUs(samples.video).map(({ errorUs }) => Math.abs(errorUs))
+    expect(Math.max(...errors)).toBeLessThan(25)
+    expect(Math.max(...lipErrorsUs(samples.audio, samples.video, 5_000_000).map(Math.abs))).toBeLessThan(45_000)
+  })
+})
+
+describe("what was published before", () => {
+  test("ends before the first packet of either track, which stay together", () => {
+    const publisher = new PublisherClock()
+    publisher.startAfter(7_000_000)
+    publisher.startAfter(5_000_000)
+    const picture = new TimelineClock(publisher, VIDEO).toTimelineUs(1, 2_000_000)
+    expect(picture).toBeGreaterThan(7_000_000)
+    expect(new TimelineClock(publisher, AUDIO).toTimelineUs(1, 2_010_000)).toBe(picture + 10_000)
+  })
+})
+
+test("times of a sender whose clock is slow or fast stay within about a second of arrival for hours", () => {
+  for (const ppm of [-200, 200]) {
+    const publisher = new PublisherClock()
+    const picture = new TimelineClock(publisher, VIDEO)
+    const arrivalUs = 6 * 3_600_000_000
+    let timeUs = 0
+    for (let atUs = 0; atUs <= arrivalUs; atUs += 500_000) {
+      timeUs = picture.toTimelineUs(Math.round(atUs * (1 + ppm / 1e6) * 0.09) >>> 0, atUs)
+    }
+    expect(Math.abs(timeUs - arrivalUs)).toBeLessThan(1_100_000)
+  }
 })
 
 describe("reports that cannot be true are ignored:", () => {

@@ -1,4 +1,5 @@
 import { RtpPassthrough } from "../../bridge/rtp-passthrough.ts"
+import { MAX_RETRANSMISSION_MS } from "../../bridge/rtp-to-frames.ts"
 import { CLOCK_RATE_HZ, type RtpBatch } from "../../media/packet.ts"
 import { NackGenerator } from "../../rtp/nack-generator.ts"
 import type { RtpPacket } from "../../rtp/packet.ts"
@@ -26,13 +27,16 @@ export class WhipTrack {
   readonly #clock: PublisherClock
   readonly #localSsrc: number
   readonly #passthrough: RtpPassthrough
-  #source: { statistics: ReceiverStatistics; timeline: TimelineClock; nack: NackGenerator } | undefined
+  #source: Source | undefined
+  /** SSRCs of sources before, of media and retransmissions; the latest is the last. */
+  readonly #retiredSsrcs: number[] = []
 
   constructor({ media, clock, previous, localSsrc }: WhipTrackOptions) {
     this.kind = media.kind
     this.#media = media
     this.#clock = clock
     this.#localSsrc = localSsrc
+    if (previous !== undefined) clock.startAfter(previous.ptsUs)
     this.#passthrough = new RtpPassthrough({ kind: media.kind, previous, isPayloadBorrowed: false })
   }
 
@@ -44,11 +48,9 @@ export class WhipTrack {
   /** Takes a packet of this section; `arrivalUs` is on the stream's timeline. */
   push(packet: RtpPacket, arrivalUs: number): RtpBatch | undefined {
     this.totals.bytes += packet.payload.length
-    if (packet.payloadType !== this.#media.rtxPayloadType) return this.#pushMedia(packet, arrivalUs)
-    const original = this.#source && unwrapRtx(packet, this.#source.statistics.ssrc)
-    if (original === undefined) return undefined
-    this.totals.retransmitted++
-    return this.#forward(original, arrivalUs)
+    return packet.payloadType === this.#media.rtxPayloadType
+      ? this.#pushRetransmission(packet, arrivalUs)
+      : this.#pushMedia(packet, arrivalUs)
   }
 
   /** Takes a sender report that may or may not be of this track. */
@@ -87,15 +89,35 @@ export class WhipTrack {
   }
 
   #pushMedia(packet: RtpPacket, arrivalUs: number): RtpBatch | undefined {
-    if (this.#source?.statistics.ssrc !== packet.ssrc) this.#startSource(packet.ssrc)
-    this.#source?.statistics.onPacket(packet.sequenceNumber, packet.timestamp, arrivalUs)
+    if (this.#source?.statistics.ssrc !== packet.ssrc) {
+      if (this.#isLeftover(packet.ssrc, arrivalUs)) return undefined
+      this.#startSource(packet.ssrc)
+    }
+    const source = this.#source as Source
+    source.statistics.onPacket(packet.sequenceNumber, packet.timestamp, arrivalUs)
+    source.lastArrivalUs = arrivalUs
     this.totals.packets++
-    return this.#forward(packet, arrivalUs)
+    return this.#forward(packet, source, arrivalUs)
   }
 
-  #forward(packet: RtpPacket, arrivalUs: number): RtpBatch | undefined {
+  /** Which SSRC retransmissions have is said by the offer or not at all, so the first one of each source tells. */
+  #pushRetransmission(packet: RtpPacket, arrivalUs: number): RtpBatch | undefined {
     const source = this.#source
-    if (source === undefined) return undefined
+    if (source === undefined || this.#isLeftover(packet.ssrc, arrivalUs)) return undefined
+    source.rtxSsrc ??= packet.ssrc
+    const original = source.rtxSsrc === packet.ssrc ? unwrapRtx(packet, source.statistics.ssrc) : undefined
+    if (original === undefined) return undefined
+    this.totals.retransmitted++
+    return this.#forward(original, source, arrivalUs)
+  }
+
+  /** True for late packets of a source that another has followed; an SSRC may come back once its successor is silent. */
+  #isLeftover(ssrc: number, arrivalUs: number): boolean {
+    if (this.#source === undefined || !this.#retiredSsrcs.includes(ssrc)) return false
+    return arrivalUs - this.#source.lastArrivalUs < SILENCE_US
+  }
+
+  #forward(packet: RtpPacket, source: Source, arrivalUs: number): RtpBatch | undefined {
     source.nack.onPacket(packet.sequenceNumber, arrivalUs / 1000)
     const ptsUs = source.timeline.toTimelineUs(packet.timestamp, arrivalUs)
     const batch = this.#passthrough.push(packet, ptsUs)
@@ -105,20 +127,44 @@ export class WhipTrack {
 
   /** Not only the SSRCs of the offer: OBS leaves them out with simulcast, and encoders that restart take new ones. */
   #startSource(ssrc: number): void {
-    this.#source?.timeline.close()
+    this.#retireSource()
     const clockRateHz = CLOCK_RATE_HZ[this.kind]
     this.#source = {
       statistics: new ReceiverStatistics(ssrc, clockRateHz),
       timeline: new TimelineClock(this.#clock, { kind: this.kind, clockRateHz }),
-      nack: new NackGenerator(),
+      nack: new NackGenerator({ giveUpMs: MAX_RETRANSMISSION_MS }),
+      rtxSsrc: undefined,
+      lastArrivalUs: 0,
     }
   }
+
+  #retireSource(): void {
+    if (this.#source === undefined) return
+    const { timeline, statistics, rtxSsrc } = this.#source
+    timeline.close()
+    this.#passthrough.restart()
+    this.#retiredSsrcs.push(statistics.ssrc)
+    if (rtxSsrc !== undefined) this.#retiredSsrcs.push(rtxSsrc)
+    this.#retiredSsrcs.splice(0, this.#retiredSsrcs.length - MAX_RETIRED_SSRCS)
+  }
+}
+
+/** What is known of the SSRC that sends now. */
+interface Source {
+  readonly statistics: ReceiverStatistics
+  readonly timeline: TimelineClock
+  readonly nack: NackGenerator
+  rtxSsrc: number | undefined
+  lastArrivalUs: number
 }
 
 /** Takes the packet out of its retransmission: the first two bytes are its sequence number (RFC 4588 section 4). */
 function unwrapRtx(packet: RtpPacket, ssrc: number): RtpPacket | undefined {
   const { payload } = packet
-  if (payload.length < 3) return undefined
+  if (payload.length < 2) return undefined
   const sequenceNumber = ((payload[0] as number) << 8) | (payload[1] as number)
   return { ...packet, ssrc, sequenceNumber, payload: payload.subarray(2) }
 }
+
+const SILENCE_US = 2_000_000
+const MAX_RETIRED_SSRCS = 16
