@@ -19,6 +19,22 @@ export async function watchPage(
   return { page, errors, firstPictureMs }
 }
 
+/** The quickest of three page loads from the POST to the first picture: a busy machine may spoil one. */
+export async function quickestFirstPictureMs(
+  scope: Scope,
+  browser: Browser,
+  gateway: TestGateway,
+  stream: string,
+): Promise<number> {
+  const times: number[] = []
+  for (let attempt = 0; attempt < 3; attempt++) {
+    const { page, firstPictureMs } = await watchPage(scope, browser, gateway, stream)
+    await page.close()
+    times.push(firstPictureMs)
+  }
+  return Math.min(...times)
+}
+
 /** The gateway still runs, answers, and has logged no bug. */
 export async function expectHealthy(gateway: TestGateway): Promise<void> {
   expect((await fetch(`${gateway.httpUrl}/health`)).ok).toBe(true)
