@@ -41,8 +41,10 @@ for await (const line of createInterface({ input: gateway.stdout })) {
 function publish(url: string): void {
   if (isClosing) return
   publisher = spawn("ffmpeg", ["-hide_banner", "-v", "error", "-nostdin", ...testPicture(), "-f", "flv", url], {
-    stdio: ["ignore", "ignore", "inherit"],
+    stdio: ["ignore", "ignore", "pipe"],
   })
+  // What it says about being interrupted is of no interest.
+  publisher.stderr?.on("data", (text) => isClosing || process.stderr.write(text))
   publisher.on("close", () => setTimeout(publish, RESTART_DELAY_MS, url).unref())
 }
 
