@@ -37,7 +37,7 @@ export interface TimelineClockOptions {
  * source made them and never move back: encoders and muxers refuse two pictures that fall together. Being ahead of
  * arrival does no harm, so nothing is done about a first packet that came late.
  *
- * The tracks are kept together by a clock that they have in common: the sender's wall clock, as soon as reports of both say
+ * The tracks are kept together by a clock that they have in common: the sender's wall clock, as soon as two reports of each say
  * how their RTP clocks lie to it; until then arrival, by the least delay seen. Where they come apart by much, the one that is
  * behind is moved forward at once. The rest, and what the clocks drift, the sound follows slowly, as its times are labels
  * that a decoder answers by stretching. Reports are never waited for, and those that cannot be true are ignored: a timestamp far
@@ -56,9 +56,9 @@ export class TimelineClock {
   /** Added to the RTP clock's microseconds to get the arrival of a packet with the least delay. */
   #arrivalOffsetUs = 0
   #lateSinceUs: number | undefined
-  /** Added to the RTP clock's microseconds to get the sender's wall clock; smoothed. */
+  /** Added to the RTP clock's microseconds to get the sender's wall clock: what the latest reports say, and what is believed of it. */
+  #wallOffsetsUs: number[] = []
   #wallOffsetUs: number | undefined
-  #suspectWallOffsetUs: number | undefined
   /** For how long this track has been behind the other by much. */
   #behindForUs = 0
 
@@ -87,15 +87,10 @@ export class TimelineClock {
     const ticks = unwrapU32(report.rtpTimestamp, this.#newestTicks)
     if (Math.abs(ticks - this.#newestTicks) > this.#ticksPerUs * MAX_REPORT_DISTANCE_US) return
     const wallOffsetUs = ntpToUs(report) - ticks / this.#ticksPerUs
-    const known = this.#wallOffsetUs
-    if (known === undefined) this.#wallOffsetUs = wallOffsetUs
-    else if (Math.abs(wallOffsetUs - known) <= MAX_REPORT_STEP_US)
-      this.#wallOffsetUs = known + (wallOffsetUs - known) / 4
-    else if (Math.abs(wallOffsetUs - (this.#suspectWallOffsetUs ?? 0)) > MAX_REPORT_STEP_US) {
-      this.#suspectWallOffsetUs = wallOffsetUs // believed when the next report says the same
-      return
-    } else this.#wallOffsetUs = wallOffsetUs
-    this.#suspectWallOffsetUs = undefined
+    this.#wallOffsetsUs.push(wallOffsetUs)
+    if (this.#wallOffsetsUs.length > REPORTS_KEPT) this.#wallOffsetsUs.shift()
+    // A report that a busy sender sends late is too great, and any may be nonsense: the lower one of the middle.
+    this.#wallOffsetUs = this.#wallOffsetsUs.toSorted((x, y) => x - y)[(this.#wallOffsetsUs.length - 1) >> 1]
   }
 
   /** The publisher's track is gone or got another SSRC: the other one goes by this clock no longer. */
@@ -127,8 +122,8 @@ export class TimelineClock {
     this.#arrivalOffsetUs = arrivalOffsetUs
     this.#offsetUs = arrivalOffsetUs + Math.max(leadUs, notBeforeUs - arrivalUs)
     this.#lateSinceUs = undefined
+    this.#wallOffsetsUs = []
     this.#wallOffsetUs = undefined
-    this.#suspectWallOffsetUs = undefined
     this.#behindForUs = 0
     this.#publisher.tracks[this.#kind] = this
   }
@@ -170,6 +165,7 @@ export class TimelineClock {
     const other = this.#other
     if (other === undefined) return 0
     const byArrivalUs = other.#leadUs - this.#leadUs
+    if (this.#wallOffsetsUs.length < MIN_REPORTS || other.#wallOffsetsUs.length < MIN_REPORTS) return byArrivalUs
     if (this.#wallOffsetUs === undefined || other.#wallOffsetUs === undefined) return byArrivalUs
     const byReportsUs = other.#offsetUs - other.#wallOffsetUs - (this.#offsetUs - this.#wallOffsetUs)
     return Math.abs(byReportsUs - byArrivalUs) <= MAX_TRACK_DISTANCE_US ? byReportsUs : byArrivalUs
@@ -196,5 +192,6 @@ const MAX_EARLY_US = 1_000_000
 const MAX_LATE_US = 500_000
 const MAX_LATE_DURATION_US = 5_000_000
 const MAX_REPORT_DISTANCE_US = 10_000_000
-const MAX_REPORT_STEP_US = 100_000
+const MIN_REPORTS = 2
+const REPORTS_KEPT = 5
 const MAX_TRACK_DISTANCE_US = 1_000_000
