@@ -52,6 +52,8 @@ install_node() {
   mkdir -p "$TOOLS/bin"
   run_logged npm-node npm install --prefix "$TOOLS" --no-save --ignore-scripts --no-audit --no-fund \
     "$package@$version" "npm@$NPM_VERSION"
+  # The one library of its own that a small Debian lacks.
+  "$TOOLS/node_modules/$package/bin/node" --version >/dev/null 2>&1 || install_debian_packages libatomic1
   "$TOOLS/node_modules/$package/bin/node" --version >/dev/null || fail "Node $version does not start on this machine"
   ln -sfn "../node_modules/$package/bin/node" "$TOOLS/bin/node"
 }
