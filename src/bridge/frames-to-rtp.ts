@@ -1,17 +1,13 @@
 import { GatewayError } from "../errors.ts"
 import type { H264Track, OpusFrame, VideoFrame } from "../media/frame.ts"
-import { isSliceNal } from "../media/h264.ts"
 import { parseOpusToc } from "../media/opus.ts"
 import { CLOCK_RATE_HZ, type LanePacket, type RtpBatch } from "../media/packet.ts"
-import { ticksToUs, usToTicks } from "../media/time.ts"
+import { usToTicks } from "../media/time.ts"
 import { type H264PacketizerOptions, packetizeH264 } from "../rtp/h264-packetizer.ts"
+import { ReorderDepth, reorderingParameterSets } from "../rtp/h264-reordering.ts"
 
 /** What became of frames that a WebRTC viewer cannot take as they are. */
 export interface VideoFramesToRtpCounters {
-  /** B-frames that no other frame refers to, left out. */
-  droppedBFrames: number
-  /** Frames that go back in time but are referred to, sent with their decoding time. */
-  reorderedFrames: number
   /** Frames that do not fit into packetization mode 0. */
   refusedFrames: number
 }
@@ -20,20 +16,25 @@ export interface VideoFramesToRtpCounters {
  * Makes the packets lane of a video track from frames, one batch a frame. Parameter sets go in-band before every
  * keyframe.
  *
- * WebRTC has no B-frames: receivers take timestamps that go back for late or broken pictures and may freeze. Frames are
- * sent with their presentation time, and one that goes back in time is left out if no other frame refers to it (`nal_ref_idc`
- * 0 in all slices), so that what remains is in order. A B-frame that others refer to (B-pyramid) cannot be left out; from
- * the first one on all frames of the track are passed in decoding order and with the decoding time, which never goes back
- * and stays even: a decoder that delays its output by the reordering depth, as the standard asks, then shows them in time.
+ * WebRTC has no B-frames: receivers decode in the order of timestamps and show each picture as it comes out of the
+ * decoder. So frames go out in decoding order with the decoding time, and the SPS tells the decoder how many pictures
+ * to hold back (`reorderingParameterSets`): it then gives one picture, the next one to be shown, for every frame. That
+ * picture is as many frames older as the decoding time is ahead of the presentation time, so that sound and picture
+ * stay together. Only at the start, with nothing held back yet, there is none; `reorderDepth` of a keyframe says for
+ * how many frames.
  */
 export class VideoFramesToRtp {
-  readonly counters: VideoFramesToRtpCounters = { droppedBFrames: 0, reorderedFrames: 0, refusedFrames: 0 }
+  readonly counters: VideoFramesToRtpCounters = { refusedFrames: 0 }
   readonly #options: H264PacketizerOptions
   #sequenceNumber: number
-  #track: H264Track | undefined
-  #usesDecodingTime = false
   #lastTicks: number | undefined
   #offsetTicks = 0
+  #track: H264Track | undefined
+  #depth: ReorderDepth | undefined
+  /** Of the group of pictures that is being sent. */
+  #reorderDepth = 0
+  #parameterSets: readonly Uint8Array[] = []
+  #delayUs = 0
 
   /** Goes on with numbers and timestamps where `previous`, the last batch of the lane, left off. */
   constructor(previous?: RtpBatch, options: H264PacketizerOptions = {}) {
@@ -47,15 +48,11 @@ export class VideoFramesToRtp {
 
   /** Returns the frame's packets, or undefined where it is left out (`counters` says why). */
   push(frame: VideoFrame): RtpBatch | undefined {
-    if (frame.track !== this.#track) {
-      this.#track = frame.track
-      this.#usesDecodingTime = false
-    }
+    this.#noteReordering(frame)
     const payloads = this.#packetize(frame)
     if (payloads === undefined || payloads.length === 0) return undefined
-    const ticks = this.#ticksOf(frame)
-    if (ticks === undefined) return undefined
-    this.#lastTicks = ticks
+    const timeUs = frame.dtsUs + this.#delayUs
+    const ticks = this.#advance(timeUs)
     const packets: LanePacket[] = payloads.map((payload, i) => {
       const sequenceNumber = this.#sequenceNumber
       this.#sequenceNumber = (sequenceNumber + 1) & 0xffff
@@ -64,15 +61,30 @@ export class VideoFramesToRtp {
     return {
       kind: "video",
       timestamp: (ticks + this.#offsetTicks) >>> 0,
-      ptsUs: this.#instantOf(ticks, frame),
+      ptsUs: timeUs,
       startsKeyframe: frame.isKeyframe,
+      ...(frame.isKeyframe && this.#reorderDepth > 0 ? { reorderDepth: this.#reorderDepth } : {}),
       packets,
     }
   }
 
-  #packetize(frame: VideoFrame): Uint8Array[] | undefined {
-    const { track, nalUnits } = frame
-    const all = frame.isKeyframe ? [...track.sps, ...track.pps, ...nalUnits] : nalUnits
+  #noteReordering(frame: VideoFrame): void {
+    const { track, isKeyframe, dtsUs, ptsUs } = frame
+    const isNew = track !== this.#track
+    if (isNew || this.#depth === undefined) this.#depth = new ReorderDepth(track)
+    this.#track = track
+    const reorderDepth = this.#depth.push(frame)
+    if (!isNew && !isKeyframe) return
+    // Without reordering a decoder shows pictures at once, whatever delay the publisher states.
+    this.#delayUs = reorderDepth === 0 ? ptsUs - dtsUs : 0
+    if (!isNew && reorderDepth === this.#reorderDepth) return
+    this.#reorderDepth = reorderDepth
+    this.#parameterSets =
+      reorderDepth === 0 ? [...track.sps, ...track.pps] : reorderingParameterSets(track, reorderDepth)
+  }
+
+  #packetize({ isKeyframe, nalUnits }: VideoFrame): Uint8Array[] | undefined {
+    const all = isKeyframe ? [...this.#parameterSets, ...nalUnits] : nalUnits
     try {
       return packetizeH264(all, this.#options)
     } catch (error) {
@@ -82,30 +94,13 @@ export class VideoFramesToRtp {
     }
   }
 
-  /** The frame's time in ticks of the stream's timeline, always above the one before; undefined leaves it out. */
-  #ticksOf(frame: VideoFrame): number | undefined {
+  /** Ticks of the stream's timeline. The lane's timestamps rise even where the timeline itself goes back. */
+  #advance(timeUs: number): number {
+    const ticks = usToTicks(timeUs, CLOCK_RATE_HZ.video)
     const last = this.#lastTicks
-    const ticks = usToTicks(this.#usesDecodingTime ? frame.dtsUs : frame.ptsUs, CLOCK_RATE_HZ.video)
-    if (last === undefined || ticks > last) return ticks
-    if (frame.isKeyframe && (!this.#usesDecodingTime || last - ticks > CLOCK_RATE_HZ.video)) {
-      // Nothing is shown across an IDR picture out of order, so the timeline itself went back: the lane goes on.
-      this.#offsetTicks += last + 1 - ticks
-      return ticks
-    }
-    if (ticks === last || this.#usesDecodingTime) return last + 1
-    if (isDisposable(frame)) {
-      this.counters.droppedBFrames++
-      return undefined
-    }
-    this.counters.reorderedFrames++
-    this.#usesDecodingTime = true
-    return Math.max(last + 1, usToTicks(frame.dtsUs, CLOCK_RATE_HZ.video))
-  }
-
-  /** The instant that the ticks stand for, without their rounding where they are the frame's own. */
-  #instantOf(ticks: number, frame: VideoFrame): number {
-    const timeUs = this.#usesDecodingTime ? frame.dtsUs : frame.ptsUs
-    return usToTicks(timeUs, CLOCK_RATE_HZ.video) === ticks ? timeUs : ticksToUs(ticks, CLOCK_RATE_HZ.video)
+    if (last !== undefined && ticks <= last) this.#offsetTicks += last + 1 - ticks
+    this.#lastTicks = ticks
+    return ticks
   }
 }
 
@@ -156,10 +151,6 @@ function offsetOf(previous: RtpBatch, ticks: number): number {
   return (previous.timestamp - ticks) | 0
 }
 
-function isDisposable(frame: VideoFrame): boolean {
-  return frame.nalUnits.every((nalUnit) => !isSliceNal(nalUnit) || ((nalUnit[0] as number) & NAL_REF_IDC) === 0)
-}
-
 function opusTicks(packet: Uint8Array): number | undefined {
   try {
     return usToTicks(parseOpusToc(packet).durationUs, CLOCK_RATE_HZ.audio)
@@ -169,5 +160,4 @@ function opusTicks(packet: Uint8Array): number | undefined {
   }
 }
 
-const NAL_REF_IDC = 0x60
 const DEFAULT_OPUS_TICKS = 960

@@ -3,9 +3,13 @@ import { OpusFramesToRtp, VideoFramesToRtp } from "../../src/bridge/frames-to-rt
 import type { VideoFrame } from "../../src/media/frame.ts"
 import type { RtpBatch } from "../../src/media/packet.ts"
 import { packetizeH264 } from "../../src/rtp/h264-packetizer.ts"
+import { reorderingParameterSets } from "../../src/rtp/h264-reordering.ts"
 import { PPS, SPS_320 } from "../rtp/h264-stream.ts"
 import { hex } from "../support/bytes.ts"
 import { frame, OPUS_TRACK, TRACK } from "./rtp-frames.ts"
+
+/** x264, 640x360, High, two reordered pictures. */
+const SPS_B_FRAMES = hex("6764001eacd940a02ff97011000003000100000300320f162d96")
 
 function run(converter: VideoFramesToRtp, frames: readonly VideoFrame[]): RtpBatch[] {
   return frames.flatMap((one) => converter.push(one) ?? [])
@@ -43,42 +47,37 @@ describe("video", () => {
     expect(batch).toMatchObject({ timestamp: start * 3_600 - 2 ** 32, ptsUs: start * 40_000 })
   })
 
-  test("B-frames that nothing refers to are left out, and nothing else", () => {
-    const converter = new VideoFramesToRtp()
-    const sent = [
-      frame("idr", 1, 0),
-      frame("p", 4, 1),
-      frame("b", 2, 2),
+  test("frames that are reordered go out with the decoding time, and with the depth in front of keyframes", () => {
+    const track = { ...TRACK, sps: [SPS_B_FRAMES] }
+    const frames = [
+      frame("idr", 2, 0),
+      frame("p", 6, 1),
+      frame("referencedB", 4, 2),
       frame("b", 3, 3),
-      frame("p", 7, 4),
-      frame("b", 5, 5),
+      frame("b", 5, 4),
     ]
-    expect(ticksInFrames(run(converter, [...sent, frame("b", 8, 7)]))).toEqual([1, 4, 7, 8])
-    expect(converter.counters).toEqual({ droppedBFrames: 3, reorderedFrames: 0, refusedFrames: 0 })
+    const batches = run(
+      new VideoFramesToRtp(),
+      [...frames, frame("idr", 7, 5)].map((one) => ({ ...one, track })),
+    )
+    expect(ticksInFrames(batches)).toEqual([0, 1, 2, 3, 4, 5])
+    expect(batches.map(({ ptsUs }) => ptsUs / 40_000)).toEqual([0, 1, 2, 3, 4, 5])
+    expect(batches.map((batch) => "reorderDepth" in batch && batch.reorderDepth)).toEqual([
+      2,
+      false,
+      false,
+      false,
+      false,
+      2,
+    ])
+    const [sets] = packetizeH264(reorderingParameterSets(track, 2))
+    expect(batches[0]?.packets[0]?.payload.subarray(0, sets?.length)).toEqual(sets)
   })
 
-  test("with B-frames that others refer to, all frames pass with the decoding time", () => {
-    const converter = new VideoFramesToRtp()
-    const group = (n: number) => [
-      frame("p", n + 6, n),
-      frame("referencedB", n + 4, n + 1),
-      frame("b", n + 3, n + 2),
-      frame("b", n + 5, n + 3),
-    ]
-    const batches = run(converter, [frame("idr", 1, -1), ...group(0), ...group(4), ...group(8)])
-    expect(batches).toHaveLength(13)
-    for (const [i, { timestamp }] of batches.entries()) {
-      if (i > 0) expect(timestamp).toBeGreaterThan((batches[i - 1] as RtpBatch).timestamp)
-    }
-    expect(ticksInFrames(batches.slice(-4))).toEqual([8, 9, 10, 11])
-    expect(batches.at(-1)?.ptsUs).toBe(440_000)
-    expect(converter.counters).toMatchObject({ droppedBFrames: 0, reorderedFrames: 1 })
-    const plain = { ...TRACK }
-    const next = run(converter, [
-      { ...frame("idr", 30, 28), track: plain },
-      { ...frame("p", 31, 29), track: plain },
-    ])
-    expect(ticksInFrames(next)).toEqual([30, 31])
+  test("a delay without reordering stays in the timestamps, as sound has it too", () => {
+    const batches = run(new VideoFramesToRtp(), [frame("idr", 3, 1), frame("p", 4, 2), frame("p", 5, 3)])
+    expect(ticksInFrames(batches)).toEqual([3, 4, 5])
+    expect(batches[0]).not.toHaveProperty("reorderDepth")
   })
 
   test("a timeline that goes back at a keyframe goes on in the lane", () => {
