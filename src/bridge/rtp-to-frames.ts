@@ -5,6 +5,7 @@ import type { RtpBatch } from "../media/packet.ts"
 import { H264Depacketizer, type H264DepacketizerOptions, type H264Packet } from "../rtp/h264-depacketizer.ts"
 import { type Released, ReorderBuffer, type ReorderBufferOptions } from "../rtp/reorder-buffer.ts"
 import { DecodingTimes } from "./rtp-decoding-time.ts"
+import { PictureTimes } from "./rtp-picture-times.ts"
 
 /** Bounds of the way from packets to frames. */
 export interface RtpToFramesOptions extends ReorderBufferOptions, H264DepacketizerOptions {}
@@ -12,11 +13,13 @@ export interface RtpToFramesOptions extends ReorderBufferOptions, H264Depacketiz
 /**
  * Makes video frames from the packets lane. Packets in order go through at once; behind a gap they wait for a
  * retransmission within the bounds of the reorder buffer, and a picture that stays incomplete is discarded. The first frame is a
- * keyframe. Frames carry the `ptsUs` of the batch that began them, and a decoding time found by `DecodingTimes`.
+ * keyframe. Frames carry the `ptsUs` of the batch that began them, without its jitter (`PictureTimes`), and a decoding time found by
+ * `DecodingTimes`.
  */
 export class VideoRtpToFrames {
   readonly #reorder: ReorderBuffer<H264Packet>
   readonly #depacketizer: H264Depacketizer
+  readonly #pictureTimes = new PictureTimes()
   readonly #decodingTimes = new DecodingTimes()
   #hasKeyframe = false
   #latestPtsUs = Number.NEGATIVE_INFINITY
@@ -55,9 +58,10 @@ export class VideoRtpToFrames {
 
   #depacketize(released: readonly Released<H264Packet>[], frames: VideoFrame[]): void {
     for (const { item } of released) {
-      for (const { track, ptsUs, isKeyframe, nalUnits } of this.#depacketizer.push(item)) {
+      for (const { track, ptsUs: sourceUs, isKeyframe, nalUnits } of this.#depacketizer.push(item)) {
         this.#hasKeyframe ||= isKeyframe
         if (!this.#hasKeyframe) continue
+        const ptsUs = this.#pictureTimes.next(sourceUs)
         const dtsUs = this.#decodingTimes.next(ptsUs)
         frames.push({ track, dtsUs, ptsUs: this.#presentAfter(dtsUs, ptsUs), isKeyframe, nalUnits })
       }
