@@ -64,6 +64,20 @@ describe("video", () => {
     }
   })
 
+  test("frames closer than a millisecond are presented no earlier than they are decoded", () => {
+    const toRtp = new VideoFramesToRtp()
+    const toFrames = new VideoRtpToFrames()
+    const out = [0, 40_000, 40_011, 80_000].flatMap((ptsUs, i) =>
+      toFrames.push({ ...(toRtp.push(frame(i === 0 ? "idr" : "p", i)) as RtpBatch), ptsUs }),
+    )
+    expect(out.map(({ ptsUs, dtsUs }) => [dtsUs, ptsUs])).toEqual([
+      [0, 0],
+      [40_000, 40_000],
+      [41_000, 41_000],
+      [80_000, 80_000],
+    ])
+  })
+
   test("a gap is given up by the stream's own time where the caller has no clock", () => {
     const toRtp = new VideoFramesToRtp()
     const batches = Array.from({ length: 12 }, (_, i) => toRtp.push(frame(i === 0 ? "idr" : "p", i)) as RtpBatch)
@@ -96,6 +110,13 @@ describe("decoding times", () => {
       expect(dts[i]).toBeLessThanOrEqual((pts[i] as number) * 40_000)
       expect((dts[i] as number) - (dts[i - 1] as number)).toBe(40_000)
     }
+  })
+
+  test("rise by a millisecond at least, which is what FLV counts, and collect no delay", () => {
+    const times = new DecodingTimes()
+    expect([0, 300, 400, 40_000, 40_900, 80_000].map((ptsUs) => times.next(ptsUs))).toEqual([
+      0, 1_000, 2_000, 40_000, 41_000, 80_000,
+    ])
   })
 
   test("follow a break of the timeline", () => {

@@ -1,0 +1,79 @@
+import { expect, test } from "vitest"
+import { WhipTrack } from "../../../src/io/webrtc/whip-track.ts"
+import type { RtpPacket } from "../../../src/rtp/packet.ts"
+import { PublisherClock } from "../../../src/rtp/timeline-clock.ts"
+import type { AnsweredMedia } from "../../../src/sdp/answer.ts"
+import { hex } from "../../support/bytes.ts"
+
+const MEDIA: AnsweredMedia = {
+  kind: "video",
+  codec: "h264",
+  mid: "0",
+  payloadType: 96,
+  rtxPayloadType: 97,
+  clockRateHz: 90_000,
+  packetizationMode: 1,
+  remoteSources: [],
+  midExtensionId: undefined,
+  headerExtensions: [],
+  feedback: [],
+  local: undefined,
+}
+
+const createTrack = () =>
+  new WhipTrack({ media: MEDIA, clock: new PublisherClock(), previous: undefined, localSsrc: 1 })
+
+function packet(ssrc: number, sequenceNumber: number, payload = hex("41 aa"), payloadType = 96): RtpPacket {
+  const timestamp = sequenceNumber * 3_000
+  return { payloadType, marker: true, sequenceNumber, timestamp, ssrc, payload } as RtpPacket
+}
+
+/** Pushes packets 33 ms apart and returns the lane's numbers, undefined for those that do not get in. */
+function run(track: WhipTrack, packets: readonly RtpPacket[], startUs = 0) {
+  return packets.map((one, i) => track.push(one, startUs + i * 33_333)?.packets[0]?.sequenceNumber)
+}
+
+test("late packets of a source that another has followed are left out, and its retransmissions", () => {
+  const track = createTrack()
+  run(track, [packet(10, 100), packet(10, 101), packet(11, 7, hex("00 64 41 aa"), 97)])
+  const numbers = run(track, [
+    packet(20, 5_000),
+    packet(10, 102),
+    packet(11, 8, hex("00 65 41 aa"), 97),
+    packet(20, 5_001),
+  ])
+  expect(numbers).toEqual([2, undefined, undefined, 3])
+})
+
+test("three sources at a time settle on the last one", () => {
+  const track = createTrack()
+  const packets = Array.from({ length: 30 }, (_, i) => packet(10 + (i % 3), 100 + i))
+  const forwarded = packets.filter((one) => run(track, [one])[0] !== undefined)
+  expect(forwarded.map(({ ssrc }) => ssrc)).toEqual([10, 11, ...Array.from({ length: 10 }, () => 12)])
+})
+
+test("a source whose successor has gone silent is taken back", () => {
+  const track = createTrack()
+  run(track, [packet(10, 100), packet(20, 900)])
+  expect(run(track, [packet(10, 101), packet(10, 102)], 5_000_000)).toEqual([2, 3])
+})
+
+test("a retransmission takes its place, and an empty one is padding that passes", () => {
+  const track = createTrack()
+  run(track, [packet(10, 100), packet(10, 103)])
+  expect(run(track, [packet(11, 1, hex("00 65 41 aa"), 97), packet(11, 2, hex("00 66"), 97)])).toEqual([1, 2])
+  expect(run(track, [packet(11, 3, hex("00"), 97)])).toEqual([undefined])
+  expect(track.totals.retransmitted).toBe(2)
+})
+
+test("a publisher begins after what was published before", () => {
+  const previous = {
+    kind: "video",
+    timestamp: 0,
+    ptsUs: 9_000_000,
+    startsKeyframe: false,
+    packets: [{ sequenceNumber: 9, marker: true, payload: hex("41") }],
+  } as const
+  const track = new WhipTrack({ media: MEDIA, clock: new PublisherClock(), previous, localSsrc: 1 })
+  expect(track.push(packet(10, 100), 1_000_000)?.ptsUs).toBeGreaterThan(9_000_000)
+})
