@@ -9,7 +9,10 @@ export interface RtmpStreamAddress {
   readonly tcUrl: string
 }
 
-/** Joins what came with `connect` and with `publish` or `play`; any of the three may carry a query such as `?token=x`. */
+/**
+ * Joins what came with `connect` and with `publish` or `play`; any of the three may carry a query such as `?token=x`. Where all of
+ * the address stands in one of the two, as when an OBS user leaves the stream key empty, the last segment is the stream.
+ */
 export function parseStreamAddress(tcUrl: string, appName: string, streamName: string): RtmpStreamAddress {
   const [app, appQuery] = splitQuery(appName)
   const [stream, streamQuery] = splitQuery(streamName)
@@ -17,7 +20,14 @@ export function parseStreamAddress(tcUrl: string, appName: string, streamName: s
   for (const part of [splitQuery(tcUrl)[1], appQuery, streamQuery]) {
     for (const [name, value] of new URLSearchParams(part)) query.set(name, value)
   }
-  return { app: trimSlashes(app), stream: trimSlashes(stream), query, tcUrl }
+  return { ...splitNames(trimSlashes(app), trimSlashes(stream)), query, tcUrl }
+}
+
+function splitNames(app: string, stream: string): { readonly app: string; readonly stream: string } {
+  if (app !== "" && stream !== "") return { app, stream }
+  const whole = app || stream
+  const at = whole.lastIndexOf("/")
+  return at < 0 ? { app, stream } : { app: trimSlashes(whole.slice(0, at)), stream: whole.slice(at + 1) }
 }
 
 function splitQuery(text: string): [path: string, query: string] {

@@ -32,6 +32,16 @@ test.each([
     expected: ["live", "c", { token: "3" }],
   },
   { name: "app of several segments", tcUrl: "", app: "/a/b/", stream: "/c", expected: ["a/b", "c", {}] },
+  {
+    name: "all of it in the app",
+    tcUrl: "",
+    app: "live/cam1?token=t",
+    stream: "",
+    expected: ["live", "cam1", { token: "t" }],
+  },
+  { name: "all of it in the name", tcUrl: "", app: "", stream: "live//cam1", expected: ["live", "cam1", {}] },
+  { name: "no name", tcUrl: "", app: "live", stream: "", expected: ["live", "", {}] },
+  { name: "no app", tcUrl: "", app: "/", stream: "cam1", expected: ["", "cam1", {}] },
   { name: "broken escapes", tcUrl: "", app: "live", stream: "c?token=%zz", expected: ["live", "c", { token: "%zz" }] },
 ])("takes apart: $name", ({ tcUrl, app, stream, expected }) => {
   const address = parseStreamAddress(tcUrl, app, stream)

@@ -1,10 +1,10 @@
 import { FlvToFrames } from "../../bridge/flv-to-frames.ts"
 import type { LiveStream, PublisherSession } from "../../hub/live-stream.ts"
-import { parseStreamName } from "../../hub/stream-name.ts"
 import type { StreamRegistry } from "../../hub/stream-registry.ts"
 import { amfField } from "../../rtmp/amf0.ts"
 import type { RtmpMedia, RtmpMetadata, RtmpPublishRequested } from "../../rtmp/server-events.ts"
 import type { Logger } from "../log.ts"
+import { requestedName } from "./requested-name.ts"
 
 /** What a publisher needs from the connection it lives on. */
 export interface PublisherContext {
@@ -32,7 +32,7 @@ export class RtmpPublisher implements PublisherSession {
 
   /** Takes the name in the registry. Throws `stream.name`, `stream.busy` or `session.limit`. */
   constructor(request: RtmpPublishRequested, context: PublisherContext) {
-    const name = parseStreamName(request.app, request.stream)
+    const name = requestedName(request)
     this.id = context.id
     this.token = request.query.get("token")
     this.#context = context

@@ -1,12 +1,12 @@
 import { type FlvContents, flvMetadata, trackToFlv } from "../../bridge/frames-to-flv.ts"
 import type { LiveStream, SubscriberSession } from "../../hub/live-stream.ts"
-import { parseStreamName } from "../../hub/stream-name.ts"
 import type { StreamRegistry } from "../../hub/stream-registry.ts"
 import type { AacFrame, MediaFrame, OpusFrame, Track, VideoFrame } from "../../media/frame.ts"
 import { serializeAmf0 } from "../../rtmp/amf0.ts"
 import type { RtmpPlayRequested, RtmpReceiveChanged } from "../../rtmp/server-events.ts"
 import type { Logger } from "../log.ts"
 import type { RtmpMessageCache } from "./message-cache.ts"
+import { requestedName } from "./requested-name.ts"
 
 /** The way to the peer, as a reader sees it. */
 export interface ReaderOutput {
@@ -56,7 +56,7 @@ export class RtmpReader implements SubscriberSession {
 
   /** Finds the stream. Throws `stream.name`, `stream.not_live` or `session.limit`. */
   constructor(request: RtmpPlayRequested, context: ReaderContext) {
-    const name = parseStreamName(request.app, request.stream)
+    const name = requestedName(request)
     this.id = context.id
     this.#context = context
     this.#logger = context.logger.child({ stream: name })

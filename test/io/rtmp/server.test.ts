@@ -102,6 +102,13 @@ test.each(["..", "a b", "", "x".repeat(65)])("the name %j is refused", async (na
   expect(log).toEqual([expect.objectContaining({ level: 40, code: "stream.name" })])
 })
 
+test("a publisher without a stream key is told where it belongs", async () => {
+  const { server, log } = await startRtmpSetup(scope)
+  const publisher = await RtmpClient.open(server.port, scope, "publish", "")
+  await publisher.closed
+  expect(log).toEqual([expect.objectContaining({ msg: expect.stringContaining("the stream key NAME") })])
+})
+
 test("a stream that is not live is refused, and so is a reader too many", async () => {
   const setup = await startRtmpSetup(scope)
   const lost = await RtmpClient.open(setup.server.port, scope, "play", "nobody")

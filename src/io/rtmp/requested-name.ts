@@ -1,0 +1,13 @@
+import { GatewayError } from "../../errors.ts"
+import { parseStreamName, type StreamName } from "../../hub/stream-name.ts"
+import type { RtmpStreamAddress } from "../../rtmp/stream-address.ts"
+
+/** Checks the name that a peer wants to publish or play. Throws `stream.name`; where a part is missing, it says how to give it. */
+export function requestedName({ app, stream }: RtmpStreamAddress): StreamName {
+  if (app !== "" && stream !== "") return parseStreamName(app, stream)
+  const what = stream === "" ? "the stream name (the stream key)" : "the application"
+  throw new GatewayError(
+    "stream.name",
+    `${what} is missing: the address is rtmp://HOST/live/NAME, in OBS the server rtmp://HOST/live and the stream key NAME`,
+  )
+}
