@@ -35,6 +35,7 @@ export class PictureTimes {
 
   #startOver(ptsUs: number): number {
     this.#steps = []
+    this.#windowsWithout = 0
     this.#periodUs = undefined
     this.#smoothUs = ptsUs
     return ptsUs
@@ -43,7 +44,8 @@ export class PictureTimes {
   /** Takes note of a distance and returns the period of the beat, if there is one. */
   #learn(stepUs: number): number | undefined {
     this.#steps.push(stepUs)
-    if (this.#steps.length < WINDOW) return this.#periodUs
+    const isFirst = this.#periodUs === undefined && this.#windowsWithout === 0
+    if (this.#steps.length < (isFirst ? FIRST_WINDOW : WINDOW)) return this.#periodUs
     const foundUs = findPeriodUs(this.#steps)
     this.#steps = []
     this.#windowsWithout = foundUs === undefined ? this.#windowsWithout + 1 : 0
@@ -66,12 +68,13 @@ function findPeriodUs(steps: readonly number[]): number | undefined {
 /** Of rates that are nearly the same (29.97 and 30) only the higher one: that a source is slower is made up by a gap now and then. */
 const COMMON_PERIODS_US = [60, 50, 48, 30, 25, 24, 20, 15, 12, 10].map((rateHz) => 1_000_000 / rateHz)
 const TOLERANCE = 0.02
-/** What rounding of timestamps makes of an even source, and more. */
-const EVEN_SPREAD_US = 1_000
+/** What rounding to ticks makes of an even source, and more. */
+const EVEN_SPREAD_US = 50
 /** Longer steps are breaks. */
 const MAX_STEP_US = 2_000_000
-/** Distances that are looked at for a beat. */
+/** Distances that are looked at for a beat; fewer at first, as readers mostly begin with the first pictures. */
 const WINDOW = 12
+const FIRST_WINDOW = 5
 /** So many times without one end it. */
 const MAX_WINDOWS_WITHOUT = 4
 const REGULAR = 0.4
