@@ -89,8 +89,9 @@ export class TimelineClock {
     const wallOffsetUs = ntpToUs(report) - ticks / this.#ticksPerUs
     this.#wallOffsetsUs.push(wallOffsetUs)
     if (this.#wallOffsetsUs.length > REPORTS_KEPT) this.#wallOffsetsUs.shift()
-    // A report that a busy sender sends late is too great, and any may be nonsense: the lower one of the middle.
-    this.#wallOffsetUs = this.#wallOffsetsUs.toSorted((x, y) => x - y)[(this.#wallOffsetsUs.length - 1) >> 1]
+    // Busy senders (libdatachannel) write reports late, which makes them too great. One that is far too small is nonsense.
+    const rank = this.#wallOffsetsUs.length === REPORTS_KEPT ? 1 : 0
+    this.#wallOffsetUs = this.#wallOffsetsUs.toSorted((x, y) => x - y)[rank]
   }
 
   /** The publisher's track is gone or got another SSRC: the other one goes by this clock no longer. */

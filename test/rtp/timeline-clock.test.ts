@@ -237,6 +237,25 @@ test("times of a sender whose clock is slow or fast stay within about a second o
   }
 })
 
+test("reports that a busy sender writes late now and then do not move its tracks apart", () => {
+  const publisher = new PublisherClock()
+  const sound = new TimelineClock(publisher, AUDIO)
+  const picture = new TimelineClock(publisher, VIDEO)
+  const random = seededRandom(4)
+  let worstUs = 0
+  for (let nowUs = 0; nowUs < 60_000_000; nowUs += 100_000) {
+    const soundUs = sound.toTimelineUs((nowUs * 48) / 1_000, nowUs)
+    worstUs = Math.max(worstUs, Math.abs(soundUs - picture.toTimelineUs((nowUs * 90) / 1_000, nowUs)))
+    if (nowUs % 1_000_000 !== 0) continue
+    for (const [clock, ticksPerMs] of [[sound, 48] as const, [picture, 90] as const]) {
+      const lateUs = random() < 0.15 ? Math.round(random() * 400_000) : 0
+      const wallUs = 1_700_000_000_000_000 + nowUs + lateUs
+      clock.onSenderReport({ ...unixUsToNtp(wallUs), rtpTimestamp: (nowUs * ticksPerMs) / 1_000 })
+    }
+  }
+  expect(worstUs).toBeLessThan(45_000)
+})
+
 describe("reports that cannot be true are ignored:", () => {
   const wallUs = 1_700_000_000_000_000
   const lastTimes = (disturb: (clock: TimelineClock, i: number) => void) => {
