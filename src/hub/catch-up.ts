@@ -33,6 +33,7 @@ export class CatchUp {
   #laneTimestamp: number | undefined
   #timestamp: number | undefined
   #budgetBytes = 0
+  #isPrimed = false
   #lastStepMs: number | undefined
 
   constructor(options: CatchUpOptions) {
@@ -56,6 +57,8 @@ export class CatchUp {
     const steps: CatchUpStep[] = []
     for (let batch = cached[this.#index]; batch !== undefined; batch = cached[this.#index]) {
       if (this.#budgetBytes <= 0 && batch.timestamp !== cached[0]?.timestamp) return steps
+      if (!this.#isPrimed) for (let i = batch.reorderDepth ?? 0; i > 0; i--) steps.push(this.#prime(batch, cached))
+      this.#isPrimed = true
       this.#index++
       steps.push({ batch, sequenceOffset: this.#sequenceOffset, timestamp: this.#timestampFor(batch, cached) })
       this.#account(batch)
@@ -67,6 +70,19 @@ export class CatchUp {
   /** True when nothing cached is left to send; only then may the viewer join, before the next live packet. */
   isLive(cached: readonly RtpBatch[]): boolean {
     return cached === this.#run && cached.length > 0 && this.#index === cached.length
+  }
+
+  /**
+   * The keyframe once more, for a decoder that gives its first picture only when it holds as many as the stream
+   * reorders. Chromium takes a frame that gives no picture for a broken one and then accepts nothing but a keyframe, so
+   * only keyframes can fill it.
+   */
+  #prime(batch: RtpBatch, cached: readonly RtpBatch[]): CatchUpStep {
+    const step = { batch, sequenceOffset: this.#sequenceOffset, timestamp: this.#timestampFor(batch, cached) }
+    this.#laneTimestamp = undefined
+    this.#account(batch)
+    this.#sequenceOffset = (this.#sequenceOffset + batch.packets.length) & 0xffff
+    return step
   }
 
   #begin(cached: readonly RtpBatch[]): void {

@@ -21,6 +21,8 @@ export interface RtpBatch {
   readonly ptsUs: number
   /** True for the batch with which a keyframe and its parameter sets begin: a viewer can start here. */
   readonly startsKeyframe: boolean
+  /** With a keyframe of video with B-frames: how many pictures a decoder holds back before it gives the first one. */
+  readonly reorderDepth?: number
   readonly packets: readonly LanePacket[]
 }
 

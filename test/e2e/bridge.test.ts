@@ -58,6 +58,7 @@ test("RTMP to WHEP: mono sound at 48 kHz is heard", async () => {
 test("RTMP to WHEP: B-frames are shown too, in time, and a warning names the stream", async () => {
   publishClip(scope, await clip("bFrames"), gateway.rtmpUrl("live/bframes"))
   await liveStream(gateway, "live/bframes")
+  expect(await quickestFirstPictureMs(scope, browser, gateway, "live/bframes")).toBeLessThan(500)
   const { page } = await watchPage(scope, browser, gateway, "live/bframes")
   const frames = await page.evaluate<Frames>("harness.countFrames(8)")
   expect(frames.framesPerSecond).toBeGreaterThan(22)

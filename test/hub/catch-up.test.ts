@@ -86,3 +86,18 @@ test("nothing cached means nothing to send and not live", () => {
   expect(catchUp.step([], 0)).toEqual([])
   expect(catchUp.isLive([])).toBe(false)
 })
+
+test("a keyframe of reordered pictures goes as often as fills the decoder, as frames of their own, and only once", () => {
+  const [first, ...rest] = pictures(4)
+  const cached = [{ ...(first as RtpBatch), reorderDepth: 2 }, ...rest]
+  const catchUp = new CatchUp({ ...OPTIONS, bytesPerMs: 1e6 })
+  const steps = [...catchUp.step(cached, 0), ...catchUp.step(cached, 1)]
+  expect(steps.map(({ batch }) => cached.indexOf(batch))).toEqual([0, 0, 0, 1, 2, 3])
+  expect(sequenceNumbers(steps)).toEqual([65_530, 65_531, 65_532, 65_533, 65_534, 65_535])
+  for (let i = 1; i < steps.length; i++) {
+    expect(((steps[i]?.timestamp ?? 0) - (steps[i - 1]?.timestamp ?? 0)) | 0).toBeGreaterThan(0)
+  }
+  const newer = cached.map((batch) => ({ ...batch }))
+  expect(sequenceNumbers(catchUp.step(newer, 2))).toEqual([0, 1, 2, 3])
+  expect(catchUp.isLive(newer)).toBe(true)
+})

@@ -95,7 +95,7 @@ export class RtmpPublisher implements PublisherSession {
     if (this.#hasWarned) return
     this.#hasWarned = true
     this.#logger.warn(
-      "the video has B-frames, which browsers show out of order or late over WebRTC: set B-frames to 0 in the encoder (x264: bframes=0, or tune zerolatency)",
+      "the video has B-frames: WebRTC viewers see it some frames later, and some browsers with fewer pictures a second; set B-frames to 0 in the encoder (x264: bframes=0, or tune zerolatency)",
     )
   }
 }
