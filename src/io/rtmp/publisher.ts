@@ -27,7 +27,7 @@ export class RtmpPublisher implements PublisherSession {
   readonly #startedAtMs: number
   readonly #totals = { videoFrames: 0, audioFrames: 0, bytes: 0 }
   #frames: FlvToFrames | undefined
-  #hasWarned = false
+  readonly #warnings = new Set<string>()
   #isEnded = false
 
   /** Takes the name in the registry. Throws `stream.name`, `stream.busy` or `session.limit`. */
@@ -72,7 +72,8 @@ export class RtmpPublisher implements PublisherSession {
       const frame = this.#frames.pushVideo(timestampMs, payload, nowMs)
       if (frame === undefined) return
       this.#totals.videoFrames++
-      if (this.#frames.hasBFrames) this.#warnOfBFrames()
+      if (this.#frames.hasBFrames) this.#warnOnce(B_FRAMES)
+      if (frame.track.sps.some((sps) => !PROFILES_OF_BROWSERS.has(sps[1]))) this.#warnOnce(PROFILE)
       this.#stream.pushFrame(frame)
     } else {
       const frame = this.#frames.pushAudio(timestampMs, payload, nowMs)
@@ -91,12 +92,10 @@ export class RtmpPublisher implements PublisherSession {
     this.#logger.info({ reason, durationMs, ...this.#totals }, "publisher gone")
   }
 
-  #warnOfBFrames(): void {
-    if (this.#hasWarned) return
-    this.#hasWarned = true
-    this.#logger.warn(
-      "the video has B-frames: WebRTC viewers see it some frames later, and some browsers with fewer pictures a second; set B-frames to 0 in the encoder (x264: bframes=0, or tune zerolatency)",
-    )
+  #warnOnce(message: string): void {
+    if (this.#warnings.has(message)) return
+    this.#warnings.add(message)
+    this.#logger.warn(message)
   }
 }
 
@@ -117,3 +116,9 @@ const AAC = 10
 const AAC_FOURCC = 0x6d703461
 const OPUS_FOURCC = 0x4f707573
 const FRAME_GAP_US = 40_000
+const B_FRAMES =
+  "the video has B-frames: WebRTC viewers see it some frames later, and some browsers with fewer pictures a second; set B-frames to 0 in the encoder (x264: bframes=0, or tune zerolatency)"
+const PROFILE =
+  "the video has 10 bits or full colour resolution, which many browsers cannot show: set the encoder's pixel format to yuv420p (NV12 in OBS, I420 in GStreamer)"
+/** `profile_idc` of Baseline, Main, Extended and High, the second byte of an SPS. */
+const PROFILES_OF_BROWSERS: ReadonlySet<number | undefined> = new Set([66, 77, 88, 100])

@@ -157,6 +157,19 @@ test("B-frames are warned of once, with the stream's name", async () => {
   expect(setup.log.filter(({ level }) => level === 40)).toEqual([expect.objectContaining({ stream: "live/cam1" })])
 })
 
+test("video in colours that browsers do not take is warned of once", async () => {
+  const setup = await startRtmpSetup(scope)
+  const publisher = await RtmpClient.open(setup.server.port, scope, "publish", "cam1")
+  await publisher.status("NetStream.Publish.Start")
+  const header = "17 00 000000 01f4000affe1 0018 67f4000a91964109b011000003000100000300020f122648 01 0006 68ebc3c44844"
+  publisher.message(VIDEO, 0, hex(`${header} fff8f800`))
+  for (let i = 0; i < 3; i++) publisher.message(VIDEO, i * 40, KEYFRAME)
+  publisher.socket.end()
+  await line(setup.log, "publisher gone")
+  const warnings = setup.log.filter(({ level }) => level === 40)
+  expect(warnings).toEqual([expect.objectContaining({ msg: expect.stringContaining("yuv420p") })])
+})
+
 test("one line in the log when a session opens, one with totals when it closes", async () => {
   const setup = await startRtmpSetup(scope)
   const publisher = await publish(setup)
