@@ -69,7 +69,7 @@ async function start(config: Config, logger: Logger, open: Closeable[]): Promise
   })
   open.push({ close: () => transport.close("the gateway is closing") })
   const fanout = new TypeScriptFanout(transport.send)
-  const { maxBitrateBps, catchUpBitrateBps } = config.media
+  const { maxBitrateBps, catchUpBitrateBps, keyframeIntervalMs } = config.media
   const webrtc = new WebRtcService({
     transport,
     fanout,
@@ -78,6 +78,7 @@ async function start(config: Config, logger: Logger, open: Closeable[]): Promise
     nowMs,
     maxBitrateBps,
     catchUpBitrateBps,
+    keyframeIntervalMs,
     onBug,
   })
 

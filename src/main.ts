@@ -77,7 +77,8 @@ function nextSignal(): Promise<string> {
     for (const name of ["SIGINT", "SIGTERM"] as const) {
       process.once(name, () => {
         resolve(name)
-        process.once(name, () => process.exit(130))
+        // A moment later, as Deno calls a listener that is added now for this very signal.
+        setImmediate(() => process.once(name, () => process.exit(130)))
       })
     }
   })

@@ -126,6 +126,15 @@ export class LiveStream {
     return Math.round((nowMs - this.startedAtMs) * 1000)
   }
 
+  /** Where a publisher that begins now stands on the timeline: at this moment, or right after what the lanes hold already. */
+  startUs(nowMs: number): number {
+    let startUs = this.timelineUs(nowMs)
+    for (const { last } of Object.values(this.lanes) as Lane<{ readonly ptsUs: number }>[]) {
+      if (last !== undefined) startUs = Math.max(startUs, last.ptsUs + PUBLISHER_GAP_US)
+    }
+    return startUs
+  }
+
   /** Another session of the same publisher takes over; subscribers stay, lanes are wired anew by what it sends. */
   replacePublisher(publisher: PublisherSession): void {
     this.#publisher = publisher
@@ -227,6 +236,9 @@ export class LiveStream {
     return Object.values(this.lanes) as Lane<never>[]
   }
 }
+
+/** About one frame. */
+const PUBLISHER_GAP_US = 40_000
 
 type SourceChoice =
   | [kind: "video", form: "frames" | "packets"]

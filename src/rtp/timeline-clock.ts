@@ -11,16 +11,16 @@ export class PublisherClock {
     audio: undefined,
     video: undefined,
   }
-  #startsAfterUs = Number.NEGATIVE_INFINITY
+  readonly #earliestUs: number
 
-  /** All times of this publisher lie after `timeUs`, the end of what was published before. */
-  startAfter(timeUs: number): void {
-    this.#startsAfterUs = Math.max(this.#startsAfterUs, timeUs)
+  /** No time of this publisher lies before `earliestUs`, the end of what was published before it. */
+  constructor(earliestUs: number) {
+    this.#earliestUs = earliestUs
   }
 
   /** The time for the publisher's first packet. */
   startUs(arrivalUs: number): number {
-    return Math.max(arrivalUs, this.#startsAfterUs + START_GAP_US)
+    return Math.max(arrivalUs, this.#earliestUs)
   }
 }
 
@@ -173,8 +173,6 @@ export class TimelineClock {
   }
 }
 
-/** Between the end of what was published before and the first packet. */
-const START_GAP_US = 40_000
 /** Tracks this far apart are seen to be; a gap of this length is not. */
 const JUMP_US = 45_000
 /** The first packet in time after a queue is followed by the other track's within this time. */

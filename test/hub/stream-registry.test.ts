@@ -199,6 +199,14 @@ describe("lanes", () => {
     expect(ways(first, want)).toEqual(opened)
   })
 
+  test("a publisher that takes over begins after what the lanes hold, or at the present moment", () => {
+    const stream = registry().publish(NAME, new FakePublisher("t"), 1_000)
+    stream.pushFrame({ ...picture, ptsUs: 5_000_000 })
+    stream.replacePublisher(new FakePublisher("t"))
+    expect(stream.startUs(2_000)).toBe(5_040_000)
+    expect(stream.startUs(8_000)).toBe(7_000_000)
+  })
+
   test("a keyframe drops the sound from before it", () => {
     const stream = registry().publish(NAME, new FakePublisher(), 0)
     for (const ptsUs of [0, 20, 40]) stream.pushFrame(aac(ptsUs))

@@ -67,7 +67,7 @@ export class RtmpPublisher implements PublisherSession {
     if (this.#isEnded) return
     this.#totals.bytes += payload.length
     const nowMs = this.#context.nowMs()
-    this.#frames ??= new FlvToFrames(startUs(this.#stream, nowMs))
+    this.#frames ??= new FlvToFrames(this.#stream.startUs(nowMs))
     if (type === "video") {
       const frame = this.#frames.pushVideo(timestampMs, payload, nowMs)
       if (frame === undefined) return
@@ -99,23 +99,12 @@ export class RtmpPublisher implements PublisherSession {
   }
 }
 
-/** A publisher that takes over goes on after what the lanes already hold. */
-function startUs(stream: LiveStream, nowMs: number): number {
-  const { videoFrames, videoPackets, aacFrames, opusFrames, audioPackets } = stream.lanes
-  let startUs = stream.timelineUs(nowMs)
-  for (const { last } of [videoFrames, videoPackets, aacFrames, opusFrames, audioPackets]) {
-    if (last !== undefined) startUs = Math.max(startUs, last.ptsUs + FRAME_GAP_US)
-  }
-  return startUs
-}
-
 /** Codec ids in metadata: the numbers of FLV, or FourCC codes as numbers (Enhanced RTMP). */
 const AVC = 7
 const AVC_FOURCC = 0x61766331
 const AAC = 10
 const AAC_FOURCC = 0x6d703461
 const OPUS_FOURCC = 0x4f707573
-const FRAME_GAP_US = 40_000
 const B_FRAMES =
   "the video has B-frames: WebRTC viewers see it some frames later, and some browsers with fewer pictures a second; set B-frames to 0 in the encoder (x264: bframes=0, or tune zerolatency)"
 const PROFILE =

@@ -51,6 +51,7 @@ export class RtmpReader implements SubscriberSession {
   #replay: MediaFrame[] | undefined
   #hasSentMetadata = false
   #waitsForKeyframe = true
+  #firstPictureUs: number | undefined
   #droppingSinceMs: number | undefined
   #isEnded = false
 
@@ -123,6 +124,7 @@ export class RtmpReader implements SubscriberSession {
   #send(frame: MediaFrame): void {
     const { kind } = frame.track
     if (!this.#isWanted[kind]) return
+    if (this.#isBeforePicture(frame)) return
     if (this.#mustDrop(frame)) {
       this.#totals.droppedFrames++
       return
@@ -141,6 +143,17 @@ export class RtmpReader implements SubscriberSession {
       this.#write(this.#context.messages.body(trackToFlv(frame.track, decodingTimeUs(frame)), this.#streamId))
     }
     this.#write(this.#context.messages.frame(frame, this.#streamId))
+  }
+
+  /** Sound before the first picture: players count from the first frame, and pictures must lie at the frames' distance from it. */
+  #isBeforePicture(frame: MediaFrame): boolean {
+    if (!this.#isWanted.video || this.#stream.sources.video === undefined) return false
+    if (isVideo(frame)) {
+      if (this.#firstPictureUs === undefined && frame.isKeyframe) this.#firstPictureUs = frame.ptsUs
+      return false
+    }
+    if (this.#firstPictureUs !== undefined) return frame.ptsUs < this.#firstPictureUs
+    return this.#context.nowMs() - this.#startedAtMs < MAX_PICTURE_WAIT_MS
   }
 
   /** A reader that is too slow gets nothing until its queue is nearly empty, then goes on with a keyframe. */
@@ -185,6 +198,8 @@ function decodingTimeUs(frame: MediaFrame): number {
   return isVideo(frame) ? frame.dtsUs : frame.ptsUs
 }
 
+/** A reader gets sound alone when no keyframe comes for longer. */
+const MAX_PICTURE_WAIT_MS = 3_000
 /** Live video that is later than this is better skipped. */
 const MAX_DELAY_MS = 4_000
 /** A reader that does not take what is queued within this time is ended. */

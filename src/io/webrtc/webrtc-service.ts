@@ -40,6 +40,7 @@ export interface WebRtcServiceOptions {
   readonly nowMs: () => number
   readonly maxBitrateBps: number
   readonly catchUpBitrateBps: number
+  readonly keyframeIntervalMs: number
   readonly onBug: (error: unknown) => void
 }
 

@@ -22,6 +22,7 @@ export interface WhipPublisherOptions {
   readonly nowMs: () => number
   /** Told to the publisher by REMB, so that its bandwidth estimation has no reason to stay low. */
   readonly maxBitrateBps: number
+  readonly keyframeIntervalMs: number
 }
 
 /** One publication by WHIP: packets go to the stream's lanes as they come, reports and requests go back. */
@@ -48,11 +49,18 @@ export class WhipPublisher implements PublisherSession {
     this.#logger = options.logger.child({ session: sessionLabel(peer.id), stream: name, protocol: "whip" })
     this.#startedAtMs = nowMs()
     this.#stream = registry.publish(name, this, this.#startedAtMs)
-    const clock = new PublisherClock()
+    const clock = new PublisherClock(this.#stream.startUs(this.#startedAtMs))
     const { videoPackets, audioPackets } = this.#stream.lanes
     this.#tracks = media.map((section) => {
       const lane = section.kind === "video" ? videoPackets : audioPackets
-      return new WhipTrack({ media: section, clock, previous: lane.last, localSsrc: this.#localSsrc })
+      const { keyframeIntervalMs } = options
+      return new WhipTrack({
+        media: section,
+        clock,
+        previous: lane.last,
+        localSsrc: this.#localSsrc,
+        keyframeIntervalMs,
+      })
     })
     for (const { kind } of media) this.#stream.useSource(kind, "packets")
     this.#logger.debug("publisher answered")

@@ -17,6 +17,8 @@ export interface WhipTrackOptions {
   readonly previous: RtpBatch | undefined
   /** Our SSRC in feedback. */
   readonly localSsrc: number
+  /** A keyframe that is older than this is asked for anew. */
+  readonly keyframeIntervalMs: number
 }
 
 /** One section of a publisher's session: its packets become batches of the stream's lane. */
@@ -26,17 +28,18 @@ export class WhipTrack {
   readonly #media: AnsweredMedia
   readonly #clock: PublisherClock
   readonly #localSsrc: number
+  readonly #keyframeIntervalMs: number
   readonly #passthrough: RtpPassthrough
   #source: Source | undefined
   /** SSRCs of sources before, of media and retransmissions; the latest is the last. */
   readonly #retiredSsrcs: number[] = []
 
-  constructor({ media, clock, previous, localSsrc }: WhipTrackOptions) {
+  constructor({ media, clock, previous, localSsrc, keyframeIntervalMs }: WhipTrackOptions) {
     this.kind = media.kind
     this.#media = media
     this.#clock = clock
     this.#localSsrc = localSsrc
-    if (previous !== undefined) clock.startAfter(previous.ptsUs)
+    this.#keyframeIntervalMs = keyframeIntervalMs
     this.#passthrough = new RtpPassthrough({ kind: media.kind, previous, isPayloadBorrowed: false })
   }
 
@@ -68,7 +71,8 @@ export class WhipTrack {
   /** Requests that are due: retransmissions and keyframes. */
   pollFeedback(nowMs: number): RtcpPacket[] {
     if (this.#source === undefined || this.kind === "audio") return []
-    const { nack, statistics } = this.#source
+    const { nack, statistics, lastKeyframeMs } = this.#source
+    if (nowMs - lastKeyframeMs > this.#keyframeIntervalMs) nack.wantKeyframe(nowMs)
     const { sequenceNumbers, wantsKeyframe } = nack.poll(nowMs)
     const target = { senderSsrc: this.#localSsrc, mediaSsrc: statistics.ssrc }
     const packets: RtcpPacket[] = []
@@ -91,7 +95,7 @@ export class WhipTrack {
   #pushMedia(packet: RtpPacket, arrivalUs: number): RtpBatch | undefined {
     if (this.#source?.statistics.ssrc !== packet.ssrc) {
       if (this.#isLeftover(packet.ssrc, arrivalUs)) return undefined
-      this.#startSource(packet.ssrc)
+      this.#startSource(packet.ssrc, arrivalUs / 1000)
     }
     const source = this.#source as Source
     source.statistics.onPacket(packet.sequenceNumber, packet.timestamp, arrivalUs)
@@ -121,12 +125,15 @@ export class WhipTrack {
     source.nack.onPacket(packet.sequenceNumber, arrivalUs / 1000)
     const ptsUs = source.timeline.toTimelineUs(packet.timestamp, arrivalUs)
     const batch = this.#passthrough.push(packet, ptsUs)
-    if (batch?.startsKeyframe === true) source.nack.onKeyframe(packet.sequenceNumber)
+    if (batch?.startsKeyframe === true) {
+      source.nack.onKeyframe(packet.sequenceNumber)
+      source.lastKeyframeMs = arrivalUs / 1000
+    }
     return batch
   }
 
   /** Not only the SSRCs of the offer: OBS leaves them out with simulcast, and encoders that restart take new ones. */
-  #startSource(ssrc: number): void {
+  #startSource(ssrc: number, arrivalMs: number): void {
     this.#retireSource()
     const clockRateHz = CLOCK_RATE_HZ[this.kind]
     this.#source = {
@@ -135,6 +142,7 @@ export class WhipTrack {
       nack: new NackGenerator({ giveUpMs: MAX_RETRANSMISSION_MS }),
       rtxSsrc: undefined,
       lastArrivalUs: 0,
+      lastKeyframeMs: arrivalMs,
     }
   }
 
@@ -156,6 +164,7 @@ interface Source {
   readonly nack: NackGenerator
   rtxSsrc: number | undefined
   lastArrivalUs: number
+  lastKeyframeMs: number
 }
 
 /** Takes the packet out of its retransmission: the first two bytes are its sequence number (RFC 4588 section 4). */

@@ -21,7 +21,13 @@ const MEDIA: AnsweredMedia = {
 }
 
 const createTrack = () =>
-  new WhipTrack({ media: MEDIA, clock: new PublisherClock(), previous: undefined, localSsrc: 1 })
+  new WhipTrack({
+    media: MEDIA,
+    clock: new PublisherClock(0),
+    previous: undefined,
+    localSsrc: 1,
+    keyframeIntervalMs: 4_000,
+  })
 
 function packet(ssrc: number, sequenceNumber: number, payload = hex("41 aa"), payloadType = 96): RtpPacket {
   const timestamp = sequenceNumber * 3_000
@@ -66,14 +72,14 @@ test("a retransmission takes its place, and an empty one is padding that passes"
   expect(track.totals.retransmitted).toBe(2)
 })
 
-test("a publisher begins after what was published before", () => {
-  const previous = {
-    kind: "video",
-    timestamp: 0,
-    ptsUs: 9_000_000,
-    startsKeyframe: false,
-    packets: [{ sequenceNumber: 9, marker: true, payload: hex("41") }],
-  } as const
-  const track = new WhipTrack({ media: MEDIA, clock: new PublisherClock(), previous, localSsrc: 1 })
-  expect(track.push(packet(10, 100), 1_000_000)?.ptsUs).toBeGreaterThan(9_000_000)
+test("a keyframe that has become too old is asked for, until a new one comes", () => {
+  const track = createTrack()
+  const isAskedFor = (nowMs: number) => track.pollFeedback(nowMs).some(({ type }) => type === "pli")
+  const keyframe = hex("78 0004 6742c01e 0003 68ce3c 0002 6588")
+  track.push(packet(10, 100, keyframe), 1_000_000)
+  expect(isAskedFor(5_000)).toBe(false)
+  expect(isAskedFor(5_001)).toBe(true)
+  track.push(packet(10, 101, keyframe), 5_100_000)
+  expect(isAskedFor(9_000)).toBe(false)
+  expect(isAskedFor(9_101)).toBe(true)
 })
