@@ -3,6 +3,7 @@ import { createApp } from "../routes/app.ts"
 import { createLaneConverters } from "./bridge/lane-converters.ts"
 import { type Config, type ConfigInput, parseConfig } from "./config.ts"
 import { GatewayError } from "./errors.ts"
+import type { Protocol } from "./hub/live-stream.ts"
 import { StreamRegistry } from "./hub/stream-registry.ts"
 import { WasmTranscoders } from "./io/audio/wasm-transcoders.ts"
 import { startHttpServer } from "./io/http-server.ts"
@@ -10,7 +11,7 @@ import { createLogger, type Logger } from "./io/log.ts"
 import { startRtmpServer } from "./io/rtmp/server.ts"
 import { TypeScriptFanout } from "./io/webrtc/fanout-typescript.ts"
 import { WebRtcTransport } from "./io/webrtc/transport.ts"
-import { type OfferRequest, WebRtcService } from "./io/webrtc/webrtc-service.ts"
+import { type OfferRequest, type OpenedSession, WebRtcService } from "./io/webrtc/webrtc-service.ts"
 import { describeStream } from "./stream-summary.ts"
 import { VERSION } from "./version.ts"
 
@@ -85,16 +86,21 @@ async function start(config: Config, logger: Logger, open: Closeable[]): Promise
   const rtmp = await startRtmpServer(config.rtmp, { registry, logger, nowMs })
   open.push(rtmp)
 
-  const openSession = (action: (request: OfferRequest) => ReturnType<typeof webrtc.play>) => {
+  const openSession = (protocol: Protocol, action: (request: OfferRequest) => OpenedSession) => {
     return async (request: OfferRequest) => {
-      if (isClosing) throw new GatewayError("gateway.closing", "the gateway is shutting down")
-      return action(request)
+      try {
+        if (isClosing) throw new GatewayError("gateway.closing", "the gateway is shutting down")
+        return action(request)
+      } catch (error) {
+        if (error instanceof GatewayError) logRefusal(logger, protocol, request.stream, error)
+        throw error
+      }
     }
   }
   const app = createApp(
     {
-      publish: openSession((request) => webrtc.publish(request)),
-      play: openSession((request) => webrtc.play(request)),
+      publish: openSession("whip", (request) => webrtc.publish(request)),
+      play: openSession("whep", (request) => webrtc.play(request)),
       find: (id) => webrtc.find(id),
       end: (id) => webrtc.end(id),
       streams: () => registry.list().map((stream) => describeStream(stream, nowMs())),
@@ -129,6 +135,12 @@ async function start(config: Config, logger: Logger, open: Closeable[]): Promise
   }
 }
 
+/** Players ask again and again for a stream that is not live, which is nothing to note. */
+function logRefusal(logger: Logger, protocol: Protocol, stream: string, { code, message }: GatewayError): void {
+  const level = code === "stream.not_live" ? "debug" : "warn"
+  logger[level]({ protocol, stream: stream.slice(0, MAX_LOGGED_NAME), code }, `offer refused: ${message}`)
+}
+
 /** Our end of the connection that a request came by; `env` holds Node's request under hono's Node server. */
 function localAddress(env: unknown): string | undefined {
   return (env as { incoming?: IncomingMessage } | undefined)?.incoming?.socket?.localAddress
@@ -139,6 +151,8 @@ function reachableHost(host: string): string {
   if (host === "0.0.0.0" || host === "::") return "localhost"
   return host.includes(":") ? `[${host}]` : host
 }
+
+const MAX_LOGGED_NAME = 130
 
 /** A new reader's sound begins with all that is cached, handed over at once: half a minute of 20 ms packets. */
 const MAX_PENDING_AUDIO_FRAMES = 2_000

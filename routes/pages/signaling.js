@@ -67,8 +67,16 @@ async function post(endpoint, headers, body, signal) {
 
 async function signalingError(response) {
   const problem = await response.json().catch(() => ({}))
-  const detail = problem.detail ?? `the gateway answered ${response.status}`
+  const lacksH264 = problem.code === "sdp.unsupported" && !hasH264()
+  const detail = lacksH264 ? NO_H264 : (problem.detail ?? `the gateway answered ${response.status}`)
   return new SignalingError(response.status, problem.code ?? "unknown", detail)
 }
 
+function hasH264() {
+  const codecs = RTCRtpReceiver.getCapabilities?.("video")?.codecs ?? []
+  return codecs.some(({ mimeType }) => mimeType.toLowerCase() === "video/h264")
+}
+
+const NO_H264 =
+  "This browser has no H.264 for WebRTC. In Firefox, enable the OpenH264 plugin (Add-ons, Plugins); other browsers have it built in."
 const POST_TIMEOUT_MS = 8_000

@@ -1,7 +1,16 @@
+import { readFileSync } from "node:fs"
 import type { Browser } from "playwright-core"
 import { beforeAll, expect, test } from "vitest"
 import { startChromium } from "../support/chromium.ts"
-import { AUDIO_RATE_HZ, loudness, probe, publishByWhipMuxer, publishClip, readStream } from "../support/ffmpeg.ts"
+import {
+  AUDIO_RATE_HZ,
+  loudness,
+  probe,
+  publishByWhipMuxer,
+  publishClip,
+  readStream,
+  runFfmpeg,
+} from "../support/ffmpeg.ts"
 import { startGateway, type TestGateway } from "../support/gateway.ts"
 import { clip } from "../support/media.ts"
 import { HAS_FFMPEG9 } from "../support/paths.ts"
@@ -67,6 +76,21 @@ test("a second RTMP publisher on a live name is refused and the first one goes o
 test("an RTMP reader that waits for a stream gets it, or is told that it is not live", async () => {
   await expect(readStream(scope, gateway.rtmpUrl("live/nobody"), 1)).rejects.toThrow(/ffmpeg ended/)
   await expectHealthy(gateway)
+})
+
+test("a stream of sound alone is for browsers without H.264 too, one with pictures is not", async () => {
+  const sound = ["-re", "-f", "lavfi", "-i", "sine=sample_rate=44100", "-c:a", "aac", "-f", "flv"]
+  runFfmpeg(scope, [...sound, gateway.rtmpUrl("live/sound")])
+  publishClip(scope, await clip("bbb"), gateway.rtmpUrl("live/both"))
+  await Promise.all([liveStream(gateway, "live/sound", 1), liveStream(gateway, "live/both")])
+  const offer = readFileSync(new URL("../fixtures/sdp/chromium-whep.sdp", import.meta.url), "utf8")
+  const body = offer.replaceAll(" H264/", " H263/")
+  const status = async (stream: string) => {
+    const headers = { "content-type": "application/sdp" }
+    return (await fetch(`${gateway.httpUrl}/whep/${stream}`, { method: "POST", headers, body })).status
+  }
+  expect(await status("live/both")).toBe(422)
+  await until("the gateway to know that there is only sound", async () => (await status("live/sound")) === 201)
 })
 
 test("the log has one line when a session opens and one with totals when it closes", async () => {

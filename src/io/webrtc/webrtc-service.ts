@@ -81,8 +81,7 @@ export class WebRtcService {
   play(request: OfferRequest): OpenedSession {
     const stream = this.#options.registry.find(parseName(request.stream))
     return this.#open(request, { takesMedia: false }, (offer, local, peer) => {
-      // Both kinds are always on offer: a publisher may begin with one and send the other a moment later.
-      const available = { audio: true, video: videoFacts(stream) }
+      const available = { audio: true, video: this.#isSoundOnly(stream) ? (false as const) : videoFacts(stream) }
       const { sdp, media } = answerPlay(offer, local, localTracks(), available)
       const viewer = this.#addViewer(peer, media, stream)
       const events: WebRtcPeerEvents = {
@@ -104,6 +103,12 @@ export class WebRtcService {
     const session = this.#sessions.get(id)
     session?.peer.close("ended by DELETE")
     return session !== undefined
+  }
+
+  /** A publisher may begin with one kind and send the other a moment later, so this takes a while to tell. */
+  #isSoundOnly(stream: LiveStream): boolean {
+    const { audio, video } = stream.sources
+    return audio !== undefined && video === undefined && stream.timelineUs(this.#options.nowMs()) > SETTLED_US
   }
 
   #addViewer(peer: WebRtcPeer, media: readonly AnsweredMedia[], stream: LiveStream): WhepViewer {
@@ -188,6 +193,9 @@ function videoFacts(stream: LiveStream): { readonly profileIdc?: number } {
   }
   return {}
 }
+
+/** By then a publisher has sent something of all that it sends. */
+const SETTLED_US = 3_000_000
 
 function localTracks(): { audio: LocalTrack; video: LocalTrack } {
   const streamId = "whipstitch"
