@@ -79,8 +79,12 @@ export class DtlsSession {
 
   /** Begins the handshake where we are the client; a server waits. */
   start(): void {
-    if (!(this.#socket instanceof DtlsClient)) return
-    this.#socket.connect().catch((error: unknown) => this.#fail(toGatewayError(error)))
+    const socket = this.#socket
+    if (!(socket instanceof DtlsClient)) return
+    const connect = () => {
+      if (!this.#isEnded) socket.connect().catch((error: unknown) => this.#fail(toGatewayError(error)))
+    }
+    setTimeout(connect, CLIENT_HELLO_DELAY_MS)
   }
 
   /** Takes one datagram from the peer's authenticated address. Never throws; what makes no sense is dropped. */
@@ -242,6 +246,8 @@ const WIRE_PROFILE = {
   AEAD_AES_128_GCM: ProtectionProfileAeadAes128Gcm,
 } as const
 
+/** ffmpeg drops what comes before it has read our answer to its check, and the next ClientHello would come half a second later. */
+const CLIENT_HELLO_DELAY_MS = 50
 const NOWHERE: Address = ["", 0]
 const FINISHED = 20
 const FINISHED_BYTES = 24
