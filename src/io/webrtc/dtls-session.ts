@@ -44,6 +44,9 @@ export class DtlsSession {
   readonly #reassembly: HandshakeReassembly
   #finished: Uint8Array | undefined
   #early: DtlsRecord | undefined
+  /** The first datagram that was sent. */
+  #hello: Uint8Array | undefined
+  #hasHeard = false
   #isConnected = false
   #isEnded = false
   #recordsAfterwards = 0
@@ -54,6 +57,7 @@ export class DtlsSession {
     this.#events = events
     this.#reassembly = new HandshakeReassembly(options.role)
     this.#transport = new WeriftTransport((datagram) => {
+      this.#hello ??= datagram
       if (!this.#isEnded) events.send(datagram)
     })
     const { certPem, keyPem, signatureHash } = options.identity
@@ -79,12 +83,10 @@ export class DtlsSession {
 
   /** Begins the handshake where we are the client; a server waits. */
   start(): void {
-    const socket = this.#socket
-    if (!(socket instanceof DtlsClient)) return
-    const connect = () => {
-      if (!this.#isEnded) socket.connect().catch((error: unknown) => this.#fail(toGatewayError(error)))
-    }
-    setTimeout(connect, CLIENT_HELLO_DELAY_MS)
+    if (!(this.#socket instanceof DtlsClient)) return
+    this.#socket.connect().catch((error: unknown) => this.#fail(toGatewayError(error)))
+    // ffmpeg takes the first ClientHello as the end of ICE and drops it; werift would send the next one half a second later.
+    for (const delayMs of HELLO_REPEATS_MS) setTimeout(() => this.#repeatHello(), delayMs)
   }
 
   /** Takes one datagram from the peer's authenticated address. Never throws; what makes no sense is dropped. */
@@ -102,8 +104,13 @@ export class DtlsSession {
     this.#end()
   }
 
+  #repeatHello(): void {
+    if (this.#hello !== undefined && !this.#hasHeard && !this.#isEnded) this.#events.send(this.#hello)
+  }
+
   #pushRecord(record: DtlsRecord): void {
     if (this.#isEnded) return
+    this.#hasHeard = true
     if (record.type === ALERT) this.#pushAlert(record)
     else if (record.type !== HANDSHAKE) return
     else if (record.epoch > 0) this.#pushFinished(record)
@@ -246,8 +253,7 @@ const WIRE_PROFILE = {
   AEAD_AES_128_GCM: ProtectionProfileAeadAes128Gcm,
 } as const
 
-/** ffmpeg drops what comes before it has read our answer to its check, and the next ClientHello would come half a second later. */
-const CLIENT_HELLO_DELAY_MS = 50
+const HELLO_REPEATS_MS = [20, 60, 150]
 const NOWHERE: Address = ["", 0]
 const FINISHED = 20
 const FINISHED_BYTES = 24
