@@ -13,6 +13,7 @@ export class StreamPump {
   readonly #fanout: PacketFanout
   readonly #waiting = new Set<AfterBatch>()
   #viewers = 0
+  #nextSequenceNumber: number | undefined
   #unsubscribe: (() => void) | undefined
 
   constructor(stream: LiveStream, kind: "audio" | "video", trackId: TrackId, fanout: PacketFanout) {
@@ -27,11 +28,9 @@ export class StreamPump {
     return this.kind === "video" ? this.#stream.lanes.videoPackets.cached : []
   }
 
-  /** The lane's number of the next packet, if nothing is inserted. */
+  /** One more than the highest of the lane's numbers; packets of a WHIP publisher may come late and have lower ones. */
   get nextSequenceNumber(): number {
-    const { videoPackets, audioPackets } = this.#stream.lanes
-    const { last } = this.kind === "video" ? videoPackets : audioPackets
-    return ((last?.packets.at(-1)?.sequenceNumber ?? -1) + 1) & 0xffff
+    return this.#nextSequenceNumber ?? 0
   }
 
   /** Counts a viewer in; the lane is made from now on. Sound is not replayed: it would be late for the picture. */
@@ -40,6 +39,7 @@ export class StreamPump {
     if (this.#unsubscribe !== undefined) return
     const { videoPackets, audioPackets } = this.#stream.lanes
     const lane = this.kind === "video" ? videoPackets : audioPackets
+    if (lane.last !== undefined) this.#count(lane.last)
     this.#unsubscribe = lane.subscribe((batch) => this.#pump(batch), { replay: this.kind === "video" })
   }
 
@@ -59,7 +59,16 @@ export class StreamPump {
     this.#waiting.delete(afterBatch)
   }
 
+  #count({ packets }: RtpBatch): void {
+    for (const { sequenceNumber } of packets) {
+      const next = (sequenceNumber + 1) & 0xffff
+      const isHigher = this.#nextSequenceNumber === undefined || ((next - this.#nextSequenceNumber) & 0xffff) < 0x8000
+      if (isHigher) this.#nextSequenceNumber = next
+    }
+  }
+
   #pump(batch: RtpBatch): void {
+    this.#count(batch)
     this.#fanout.send(this.trackId, batch)
     for (const afterBatch of this.#waiting) afterBatch()
   }

@@ -23,6 +23,8 @@ export class WhepVideo {
   #timer: NodeJS.Timeout | undefined
   #nextSequenceNumber: number
   #startedMs = Number.NEGATIVE_INFINITY
+  /** Of the live packets. */
+  #sequenceOffset = 0
   #isClosed = false
 
   constructor(options: WhepVideoOptions) {
@@ -53,8 +55,6 @@ export class WhepVideo {
     this.#endCatchUp()
     this.#options.pump.detach()
   }
-
-  #sequenceOffset = 0
 
   #start(): void {
     const { catchUpBytesPerMs: bytesPerMs, pump, nowMs } = this.#options

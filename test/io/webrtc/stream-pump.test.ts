@@ -1,0 +1,64 @@
+import { expect, test } from "vitest"
+import type { LaneConverters, LiveStream } from "../../../src/hub/live-stream.ts"
+import { parseStreamName } from "../../../src/hub/stream-name.ts"
+import { StreamRegistry } from "../../../src/hub/stream-registry.ts"
+import type { PacketFanout } from "../../../src/io/webrtc/fanout.ts"
+import { StreamPump } from "../../../src/io/webrtc/stream-pump.ts"
+import type { RtpBatch } from "../../../src/media/packet.ts"
+
+const LIMITS = { maxStreams: 1, maxSubscribers: 9, cacheMaxBytes: 1e6, cacheMaxMs: 1e6, keyframeRequestIntervalMs: 1 }
+
+function whipStream(): LiveStream {
+  const registry = new StreamRegistry(() => ({}) as LaneConverters, LIMITS)
+  const publisher = { id: "p", protocol: "whip", token: undefined, requestKeyframe() {}, end() {} } as const
+  const stream = registry.publish(parseStreamName("live", "cam1"), publisher, 0)
+  stream.useSource("video", "packets")
+  return stream
+}
+
+function batch(sequenceNumber: number): RtpBatch {
+  const packets = [{ sequenceNumber, marker: true, payload: new Uint8Array(4) }]
+  return { kind: "video", timestamp: 0, ptsUs: 0, startsKeyframe: false, packets }
+}
+
+function pump(stream: LiveStream, sent: number[] = []): StreamPump {
+  const fanout = { send: (_: string, { packets }: RtpBatch) => sent.push(packets[0]?.sequenceNumber ?? -1) }
+  return new StreamPump(stream, "video", "track", fanout as unknown as PacketFanout)
+}
+
+test("a late packet does not lower the next number, or a viewer that begins again would get it twice", () => {
+  const stream = whipStream()
+  const video = pump(stream)
+  video.attach()
+  for (const number of [65_534, 0, 65_535]) stream.pushPackets(batch(number))
+  expect(video.nextSequenceNumber).toBe(1)
+})
+
+test("the lane is fed to the fan-out only while there are viewers", () => {
+  const stream = whipStream()
+  const sent: number[] = []
+  const video = pump(stream, sent)
+  stream.pushPackets(batch(1))
+  video.attach()
+  expect(video.nextSequenceNumber).toBe(2)
+  video.attach()
+  stream.pushPackets(batch(2))
+  video.detach()
+  stream.pushPackets(batch(3))
+  video.detach()
+  stream.pushPackets(batch(4))
+  expect(sent).toEqual([2, 3])
+})
+
+test("who watches the pump is called after each batch, until it does so no longer", () => {
+  const stream = whipStream()
+  const video = pump(stream)
+  video.attach()
+  let calls = 0
+  const watch = () => calls++
+  video.watch(watch)
+  stream.pushPackets(batch(1))
+  video.unwatch(watch)
+  stream.pushPackets(batch(2))
+  expect(calls).toBe(1)
+})
