@@ -18,6 +18,8 @@ export class LaneNumbers {
   #newest: number | undefined
   #nextLaneNumber: number
   #suspect: number | undefined
+  /** Extended numbers of packets that have come, by their lowest bits. */
+  readonly #seen = new Float64Array(SEEN_PACKETS)
 
   /** `firstNumber` is the lane's number of the first packet. */
   constructor(firstNumber: number) {
@@ -28,10 +30,14 @@ export class LaneNumbers {
   startSource(sequenceNumber: number): void {
     this.#newest = undefined
     this.#suspect = undefined
+    this.#seen.fill(Number.NaN)
     this.#shifts = [{ from: sequenceNumber, shift: this.#nextLaneNumber - sequenceNumber }]
   }
 
-  /** Finds the place of a packet and notes it as seen; undefined where it is from before the source's start, or outside its numbering. */
+  /**
+   * Finds the place of a packet and notes it as seen; undefined where it is from before the source's start, outside its
+   * numbering, or was seen before: a number must not be given twice, since viewers' packets are encrypted by it.
+   */
   place(sequenceNumber: number): SourcePlace | undefined {
     const newest = this.#newest
     let extended = newest === undefined ? sequenceNumber : unwrapU16(sequenceNumber, newest)
@@ -46,6 +52,9 @@ export class LaneNumbers {
     }
     const isNewest = this.#newest === undefined || extended > this.#newest
     if (extended < (this.#shifts[0]?.from ?? extended)) return undefined
+    const slot = ((extended % SEEN_PACKETS) + SEEN_PACKETS) % SEEN_PACKETS
+    if ((this.#seen[slot] as number) >= extended) return undefined // or so old that it cannot be told
+    this.#seen[slot] = extended
     if (isNewest) {
       this.#newest = extended
       this.#nextLaneNumber = extended + this.#shiftAt(extended) + 1
@@ -81,4 +90,6 @@ export class LaneNumbers {
 
 /** Further is neither loss nor reordering (RFC 3550 appendix A.1). */
 const MAX_JUMP = 3_000
+/** More than `MAX_JUMP`, so that all packets within the numbering can be told apart. */
+const SEEN_PACKETS = 4_096
 const MAX_SHIFTS = 32
