@@ -36,6 +36,7 @@ export interface SubscribeOptions {
 export class Lane<T> {
   readonly #factsOf: (item: T) => LaneItemFacts
   readonly #policy: CachePolicy
+  readonly #isAfter: (item: T, other: T) => boolean
   readonly #sinks = new Set<(item: T) => void>()
   #cache: T[] = []
   #cacheBytes = 0
@@ -43,8 +44,14 @@ export class Lane<T> {
   #last: T | undefined
   #derivation: Derivation | undefined
 
-  constructor(factsOf: (item: T) => LaneItemFacts, policy: CachePolicy) {
+  /** `isAfter` tells items that come late; without it all are in order. */
+  constructor(
+    factsOf: (item: T) => LaneItemFacts,
+    policy: CachePolicy,
+    isAfter: (item: T, other: T) => boolean = () => true,
+  ) {
     this.#factsOf = factsOf
+    this.#isAfter = isAfter
     this.#policy = policy
     this.#isCaching = policy.keep === "window"
   }
@@ -58,13 +65,13 @@ export class Lane<T> {
     return this.#cache
   }
 
-  /** The newest item, also after the lane's source is gone. */
+  /** The newest item in the lane's own order, also after its source is gone. */
   get last(): T | undefined {
     return this.#last
   }
 
   push(item: T): void {
-    this.#last = item
+    if (this.#last === undefined || this.#isAfter(item, this.#last)) this.#last = item
     this.#remember(item)
     for (const sink of this.#sinks) sink(item)
   }

@@ -97,10 +97,10 @@ export class LiveStream {
     const audio: CachePolicy = { keep: "window", ...bounds }
     this.lanes = {
       videoFrames: new Lane<VideoFrame>(frameFacts, video),
-      videoPackets: new Lane<RtpBatch>(batchFacts, video),
+      videoPackets: new Lane<RtpBatch>(batchFacts, video, isLaterBatch),
       aacFrames: new Lane<AacFrame>(frameFacts, audio),
       opusFrames: new Lane<OpusFrame>(frameFacts, audio),
-      audioPackets: new Lane<RtpBatch>(batchFacts, audio),
+      audioPackets: new Lane<RtpBatch>(batchFacts, audio, isLaterBatch),
     }
   }
 
@@ -258,6 +258,12 @@ function frameFacts(frame: MediaFrame): LaneItemFacts {
   let sizeBytes = 0
   for (const nalUnit of frame.nalUnits) sizeBytes += nalUnit.length
   return { startsHere: frame.isKeyframe, ptsUs: frame.dtsUs, sizeBytes }
+}
+
+/** By sequence number: packets of a WHIP publisher go on in the order in which they came. */
+function isLaterBatch(batch: RtpBatch, other: RtpBatch): boolean {
+  const numberOf = ({ packets }: RtpBatch) => packets.at(-1)?.sequenceNumber ?? 0
+  return ((numberOf(batch) - numberOf(other)) & 0xffff) < 0x8000
 }
 
 function batchFacts(batch: RtpBatch): LaneItemFacts {
