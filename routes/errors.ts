@@ -34,7 +34,6 @@ export const STATUS_OF: Readonly<Record<ErrorCode, ContentfulStatusCode>> = {
   "stream.name": 400,
   "stream.busy": 409,
   "stream.not_live": 409,
-  "stream.no_codec": 422,
   "session.not_found": 404,
   "session.limit": 503,
   "gateway.closing": 503,

@@ -30,7 +30,6 @@ export type ErrorCode =
   | "stream.name"
   | "stream.busy"
   | "stream.not_live"
-  | "stream.no_codec"
   | "session.not_found"
   | "session.limit"
   | "gateway.closing"

@@ -1,7 +1,7 @@
-import { opusToAacConfig } from "../audio/aac-config.ts"
 import type { AudioTranscoder, AudioTranscoders } from "../audio/transcoder.ts"
 import type { Converter } from "../hub/lane.ts"
 import type { LaneConverters } from "../hub/live-stream.ts"
+import { serializeAacLcConfig } from "../media/aac.ts"
 import type { AacFrame, AacTrack, OpusFrame, OpusTrack } from "../media/frame.ts"
 import { OpusFramesToRtp, VideoFramesToRtp } from "./frames-to-rtp.ts"
 import { OpusRtpToFrames, VideoRtpToFrames } from "./rtp-to-frames.ts"
@@ -90,7 +90,7 @@ function opusToAac(emit: (frame: AacFrame) => void, options: LaneConverterOption
   const track: AacTrack = {
     kind: "audio",
     codec: "aac",
-    audioSpecificConfig: opusToAacConfig(2),
+    audioSpecificConfig: serializeAacLcConfig(48_000, 2),
     sampleRateHz: 48_000,
     channels: 2,
   }

@@ -102,14 +102,6 @@ export function parseRtpPacket(packet: Uint8Array): RtpPacket {
   return { ...header, payload: packet.subarray(header.headerBytes, end) }
 }
 
-/** Contributing sources of a packet whose header was parsed; at most 15. */
-export function contributingSources(packet: Uint8Array): number[] {
-  const sources: number[] = []
-  const count = byteAt(packet, 0) & 0x0f
-  for (let i = 0; i < count; i++) sources.push(u32At(packet, FIXED_HEADER_BYTES + i * 4))
-  return sources
-}
-
 /**
  * Reads the elements of a packet's header extension, one-byte and two-byte form (RFC 8285 sections 4.2 and 4.3).
  * A damaged element ends the list, as the RFC asks for id 15; an unknown profile gives an empty one. Never throws.

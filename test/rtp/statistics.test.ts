@@ -1,8 +1,8 @@
 import { expect, test } from "vitest"
 import { compactNtp, ntpToUs, unixUsToNtp } from "../../src/rtp/ntp.ts"
 import { ReceiverStatistics } from "../../src/rtp/receiver-statistics.ts"
+import { roundTripMs } from "../../src/rtp/round-trip.ts"
 import type { ReportBlock } from "../../src/rtp/rtcp-report.ts"
-import { roundTripMs, SenderStatistics } from "../../src/rtp/sender-statistics.ts"
 
 test.each([
   { unixUs: 0, ntpSeconds: 0x83aa7e80, ntpFraction: 0 },
@@ -17,21 +17,6 @@ test.each([
 
 test("the compact form holds the middle of an NTP time", () => {
   expect(compactNtp({ ntpSeconds: 0x1234abcd, ntpFraction: 0x98765432 })).toBe(0xabcd9876)
-})
-
-test("a sender report counts packets and payload", () => {
-  const sender = new SenderStatistics(0xdeadbeef)
-  for (const bytes of [1_000, 1_000, 200]) sender.onPacket(bytes)
-  expect(sender.report(1_500_000, 90_000)).toEqual({
-    type: "sender_report",
-    senderSsrc: 0xdeadbeef,
-    ntpSeconds: 0x83aa7e81,
-    ntpFraction: 0x80000000,
-    rtpTimestamp: 90_000,
-    packetCount: 3,
-    octetCount: 2_200,
-    reports: [],
-  })
 })
 
 const BLOCK: ReportBlock = {

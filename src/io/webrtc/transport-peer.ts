@@ -1,5 +1,6 @@
 import { GatewayError } from "../../errors.ts"
 import type { SocketAddress } from "../../ice/ip-address.ts"
+import { isRtcp } from "../../rtp/packet.ts"
 import { DtlsSession } from "./dtls-session.ts"
 import type { Fingerprint } from "./dtls-verify.ts"
 import type { DtlsIdentity } from "./identity.ts"
@@ -144,8 +145,7 @@ export class TransportPeer implements WebRtcPeer {
   /** Takes an SRTP or SRTCP packet, told apart by the second byte (RFC 5761 section 4). Throws `srtp.packet`, and what the events throw. */
   pushSrtp(packet: Uint8Array): void {
     if (!this.#srtcp || !this.#keys || this.#isEnded) throw new GatewayError("srtp.packet", "not connected")
-    const type = packet[1] ?? 0
-    if (type >= FIRST_RTCP_TYPE && type <= LAST_RTCP_TYPE) {
+    if (isRtcp(packet)) {
       const compound = this.#srtcp.unprotect(packet)
       this.#count(packet)
       this.#events.rtcp?.(compound)
@@ -205,6 +205,3 @@ export class TransportPeer implements WebRtcPeer {
     }
   }
 }
-
-const FIRST_RTCP_TYPE = 192
-const LAST_RTCP_TYPE = 223
