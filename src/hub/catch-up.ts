@@ -17,6 +17,8 @@ export interface CatchUpOptions {
   readonly bytesPerMs: number
   /** How far the cached pictures are put before the newest one; less than the time between two pictures. */
   readonly leadTicks: number
+  /** The lane's timestamp of what the viewer got last; those of the cached pictures come after it. */
+  readonly lastTimestamp?: number | undefined
 }
 
 /**
@@ -39,6 +41,7 @@ export class CatchUp {
   constructor(options: CatchUpOptions) {
     this.#options = options
     this.#nextSequenceNumber = options.nextSequenceNumber
+    this.#timestamp = options.lastTimestamp
   }
 
   /** What joins this viewer to the live packets once it `isLive`. */

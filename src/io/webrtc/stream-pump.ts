@@ -1,3 +1,4 @@
+import type { Lane } from "../../hub/lane.ts"
 import type { LiveStream } from "../../hub/live-stream.ts"
 import type { RtpBatch } from "../../media/packet.ts"
 import type { PacketFanout, TrackId } from "./fanout.ts"
@@ -29,18 +30,19 @@ export class StreamPump {
 
   /** The lane's number of the next packet, if nothing is inserted. */
   get nextSequenceNumber(): number {
-    const { videoPackets, audioPackets } = this.#stream.lanes
-    const { last } = this.kind === "video" ? videoPackets : audioPackets
-    return ((last?.packets.at(-1)?.sequenceNumber ?? -1) + 1) & 0xffff
+    return ((this.#lane.last?.packets.at(-1)?.sequenceNumber ?? -1) + 1) & 0xffff
+  }
+
+  /** The lane's newest timestamp. */
+  get lastTimestamp(): number | undefined {
+    return this.#lane.last?.timestamp
   }
 
   /** Counts a viewer in; the lane is made from now on. Sound is not replayed: it would be late for the picture. */
   attach(): void {
     this.#viewers++
     if (this.#unsubscribe !== undefined) return
-    const { videoPackets, audioPackets } = this.#stream.lanes
-    const lane = this.kind === "video" ? videoPackets : audioPackets
-    this.#unsubscribe = lane.subscribe((batch) => this.#pump(batch), { replay: this.kind === "video" })
+    this.#unsubscribe = this.#lane.subscribe((batch) => this.#pump(batch), { replay: this.kind === "video" })
   }
 
   detach(): void {
@@ -57,6 +59,11 @@ export class StreamPump {
 
   unwatch(afterBatch: AfterBatch): void {
     this.#waiting.delete(afterBatch)
+  }
+
+  get #lane(): Lane<RtpBatch> {
+    const { videoPackets, audioPackets } = this.#stream.lanes
+    return this.kind === "video" ? videoPackets : audioPackets
   }
 
   #pump(batch: RtpBatch): void {
