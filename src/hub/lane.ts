@@ -36,6 +36,7 @@ export interface SubscribeOptions {
 export class Lane<T> {
   readonly #factsOf: (item: T) => LaneItemFacts
   readonly #policy: CachePolicy
+  readonly #follows: (item: T, last: T) => boolean
   readonly #sinks = new Set<(item: T) => void>()
   #cache: T[] = []
   #cacheBytes = 0
@@ -43,9 +44,15 @@ export class Lane<T> {
   #last: T | undefined
   #derivation: Derivation | undefined
 
-  constructor(factsOf: (item: T) => LaneItemFacts, policy: CachePolicy) {
+  /** `follows` is false for an item that comes late and belongs before the last one; left out, all come in order. */
+  constructor(
+    factsOf: (item: T) => LaneItemFacts,
+    policy: CachePolicy,
+    follows: (item: T, last: T) => boolean = () => true,
+  ) {
     this.#factsOf = factsOf
     this.#policy = policy
+    this.#follows = follows
     this.#isCaching = policy.keep === "window"
   }
 
@@ -58,13 +65,13 @@ export class Lane<T> {
     return this.#cache
   }
 
-  /** The newest item, also after the lane's source is gone. */
+  /** The newest item, not a late one, also after the lane's source is gone. */
   get last(): T | undefined {
     return this.#last
   }
 
   push(item: T): void {
-    this.#last = item
+    if (this.#last === undefined || this.#follows(item, this.#last)) this.#last = item
     this.#remember(item)
     for (const sink of this.#sinks) sink(item)
   }
@@ -119,13 +126,16 @@ export class Lane<T> {
 
   #remember(item: T): void {
     const facts = this.#factsOf(item)
-    if (this.#policy.keep === "fromStart" && facts.startsHere) {
+    const isStart = this.#policy.keep === "fromStart" && facts.startsHere
+    const overtaking = isStart ? this.#cache.filter((cached) => !this.#follows(item, cached)) : []
+    if (isStart) {
       this.#forget()
       this.#isCaching = true
     }
     if (!this.#isCaching) return
-    this.#cache.push(item)
+    this.#cache.push(item, ...overtaking)
     this.#cacheBytes += facts.sizeBytes
+    for (const cached of overtaking) this.#cacheBytes += this.#factsOf(cached).sizeBytes
     if (!this.#isOverLimit(facts.ptsUs)) return
     if (this.#policy.keep === "fromStart") this.#forget()
     else while (this.#isOverLimit(facts.ptsUs)) this.#dropOldest(1)

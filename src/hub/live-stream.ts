@@ -1,6 +1,7 @@
 import { GatewayError } from "../errors.ts"
 import type { AacFrame, MediaFrame, OpusFrame, Track, VideoFrame } from "../media/frame.ts"
 import type { RtpBatch } from "../media/packet.ts"
+import { unwrapU16 } from "../media/time.ts"
 import { type CachePolicy, type Converter, Lane, type LaneItemFacts } from "./lane.ts"
 import type { StreamName } from "./stream-name.ts"
 
@@ -78,6 +79,8 @@ export class LiveStream {
   readonly #tracks = new Map<Track["kind"], Track>()
   #publisher: PublisherSession
   #sources: StreamSources = { video: undefined, audio: undefined }
+  /** Those who watch already would see frames of another publisher that begins without a keyframe. */
+  #awaitsKeyframe = false
   #lastKeyframeRequestMs = Number.NEGATIVE_INFINITY
 
   constructor(
@@ -97,10 +100,10 @@ export class LiveStream {
     const audio: CachePolicy = { keep: "window", ...bounds }
     this.lanes = {
       videoFrames: new Lane<VideoFrame>(frameFacts, video),
-      videoPackets: new Lane<RtpBatch>(batchFacts, video),
+      videoPackets: new Lane<RtpBatch>(batchFacts, video, isLaterBatch),
       aacFrames: new Lane<AacFrame>(frameFacts, audio),
       opusFrames: new Lane<OpusFrame>(frameFacts, audio),
-      audioPackets: new Lane<RtpBatch>(batchFacts, audio),
+      audioPackets: new Lane<RtpBatch>(batchFacts, audio, isLaterBatch),
     }
   }
 
@@ -135,11 +138,15 @@ export class LiveStream {
     return startUs
   }
 
-  /** Another session of the same publisher takes over; subscribers stay, lanes are wired anew by what it sends. */
+  /**
+   * Another session of the same publisher takes over; subscribers stay, lanes are wired anew by what it sends. Its frames begin with
+   * a keyframe.
+   */
   replacePublisher(publisher: PublisherSession): void {
     this.#publisher = publisher
     this.#sources = { video: undefined, audio: undefined }
     this.#tracks.clear()
+    this.#awaitsKeyframe = true
     for (const lane of this.#allLanes()) lane.detach()
   }
 
@@ -148,6 +155,8 @@ export class LiveStream {
     this.#tracks.set(frame.track.kind, frame.track)
     if (isVideo(frame)) {
       this.useSource("video", "frames")
+      if (frame.isKeyframe) this.#awaitsKeyframe = false
+      if (this.#awaitsKeyframe) return
       if (frame.isKeyframe) this.#trimAudio(frame.ptsUs)
       this.lanes.videoFrames.push(frame)
     } else if (isAac(frame)) {
@@ -264,4 +273,10 @@ function batchFacts(batch: RtpBatch): LaneItemFacts {
   let sizeBytes = 0
   for (const packet of batch.packets) sizeBytes += packet.payload.length
   return { startsHere: batch.startsKeyframe, ptsUs: batch.ptsUs, sizeBytes }
+}
+
+/** Numbers go on from the last packet; from a late one they would be given twice, which SRTP must never see. */
+function isLaterBatch(batch: RtpBatch, last: RtpBatch): boolean {
+  const lastNumber = last.packets.at(-1)?.sequenceNumber ?? 0
+  return unwrapU16(batch.packets.at(-1)?.sequenceNumber ?? 0, lastNumber) > lastNumber
 }

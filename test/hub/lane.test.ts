@@ -135,3 +135,19 @@ test("subscribers stay when a lane gets another source, and the new converter le
   expect(previous).toBe(7)
   expect(viewer.times).toEqual([7, 8])
 })
+
+test("an item that comes late is passed on and cached, but the last one stays the last", () => {
+  const packets = new Lane<Item>(
+    ({ at }) => ({ startsHere: at === 1, ptsUs: at, sizeBytes: 1 }),
+    {
+      keep: "fromStart",
+      ...ROOMY,
+    },
+    (item, last) => item.at > last.at,
+  )
+  const viewer = collect(packets, false)
+  for (const at of [1, 3, 2]) packets.push({ at })
+  expect(viewer.times).toEqual([1, 3, 2])
+  expect(packets.cached.map(({ at }) => at)).toEqual([1, 3, 2])
+  expect(packets.last?.at).toBe(3)
+})

@@ -5,7 +5,7 @@ import type { VideoFrame } from "../../src/media/frame.ts"
 import { toHex } from "../support/bytes.ts"
 import { advance, OPUS_MARK, TestGateway, useFakeClock } from "./support-gateway.ts"
 import { RECORDING, RtmpSource, recordedMedia } from "./support-rtmp.ts"
-import { TestViewer } from "./support-webrtc.ts"
+import { expectIntact, TestViewer } from "./support-webrtc.ts"
 
 useFakeClock()
 
@@ -40,19 +40,6 @@ function playTurn(source: RtmpSource, turn: number): void {
   advance(TURN_MS - atMs)
 }
 
-/** What no viewer may ever see, and that all that was sent has arrived. */
-function expectSound(gateway: TestGateway, viewer: TestViewer): void {
-  expect(gateway.bugs).toEqual([])
-  expect(viewer.reusedNumbers).toEqual([])
-  expect(viewer.missingNumbers).toEqual([])
-  const packets = viewer.videoInOrder
-  for (const [i, packet] of packets.entries()) {
-    const before = packets[i - 1] ?? packet
-    const step = (packet.timestamp - before.timestamp) | 0
-    expect(before.marker ? step > 0 || before === packet : step === 0).toBe(true)
-  }
-}
-
 const NETWORKS = [
   { network: "a good network", lossRate: 0, jitterMs: 0, hasRtx: true },
   { network: "loss and reordering, answered by RTX", lossRate: 0.05, jitterMs: 12, hasRtx: true },
@@ -80,7 +67,7 @@ describe.each(NETWORKS)("with $network", (network) => {
     for (const viewer of viewers) expect(viewer.endedBecause).toMatch(/ended/)
     for (const viewer of viewers) {
       expect(viewer.link.lostCount > 0).toBe(network.lossRate > 0)
-      expectSound(gateway, viewer)
+      expectIntact(gateway, viewer)
       const arrived = indexes(viewer.frames)
       const keyframes = arrived.lastIndexOf(0) + 1
       expect(arrived.slice(keyframes - 1)).toEqual(ALL)
@@ -108,7 +95,7 @@ describe.each(NETWORKS)("with $network", (network) => {
     for (const viewer of [first, second]) viewer.isLossy = false
     playTurn(source, 2)
     for (const viewer of [first, second]) {
-      expectSound(gateway, viewer)
+      expectIntact(gateway, viewer)
       const arrived = indexes(viewer.frames)
       expect(arrived[0]).toBe(0)
       const isPrime = (index: number, i: number) => index === 0 && arrived[i + 1] === 0
@@ -139,7 +126,7 @@ describe.each(NETWORKS)("with $network", (network) => {
     }
     for (const viewer of [unlucky, other]) viewer.isLossy = false
     playTurn(source, 3)
-    for (const viewer of [unlucky, other]) expectSound(gateway, viewer)
+    for (const viewer of [unlucky, other]) expectIntact(gateway, viewer)
     const again = indexes(unlucky.frames.slice(beforePli - 3))
     const restart = again.indexOf(0)
     const keyframe = again.lastIndexOf(0, again.indexOf(1, restart))

@@ -1,4 +1,4 @@
-import { vi } from "vitest"
+import { expect, vi } from "vitest"
 import { VideoRtpToFrames } from "../../src/bridge/rtp-to-frames.ts"
 import { GatewayError } from "../../src/errors.ts"
 import { RemoteAddress } from "../../src/io/webrtc/remote-address.ts"
@@ -14,7 +14,6 @@ import { parseRtpHeader, parseRtpPacket, type RtpPacket, serializeRtpPacket } fr
 import { parseRtcp, type RtcpPacket, serializeRtcp } from "../../src/rtp/rtcp.ts"
 import type { AnsweredMedia } from "../../src/sdp/answer.ts"
 import { seededRandom } from "../rtp/h264-stream.ts"
-import { toHex } from "../support/bytes.ts"
 import { NAME, type TestGateway } from "./support-gateway.ts"
 import { TOKEN } from "./support-rtmp.ts"
 
@@ -178,7 +177,7 @@ export class TestViewer {
   #onSent(datagram: Uint8Array): void {
     const { ssrc, sequenceNumber } = parseRtpHeader(datagram)
     const key = `${ssrc} ${sequenceNumber}`
-    const bytes = toHex(datagram)
+    const bytes = Buffer.from(datagram).toString("latin1")
     if ((this.#sent.get(key) ?? bytes) !== bytes) this.reusedNumbers.push(key)
     this.#sent.set(key, bytes)
     if (this.isLossy) this.link.send(datagram)
@@ -219,6 +218,7 @@ export class TestViewer {
   }
 
   #askAgain(): void {
+    this.frames.push(...this.#toFrames.onTimeout(this.#gateway.nowMs()))
     const { sequenceNumbers, wantsKeyframe } = this.#nack.poll(this.#gateway.nowMs(), 40)
     const target = { senderSsrc: 1, mediaSsrc: 0x10 }
     if (sequenceNumbers.length > 0) this.#viewer.onRtcp(serializeRtcp([{ type: "nack", ...target, sequenceNumbers }]))
@@ -274,6 +274,26 @@ export class WhipSource {
       serializeRtcp([{ type: "sender_report", senderSsrc: this.#ssrcs[kind], ...times, ...counts }]),
     )
   }
+}
+
+/** All that was sent has arrived, in numbers and timestamps that rise, and no number stood for two packets. */
+export function expectContinuous(gateway: TestGateway, viewer: TestViewer): void {
+  expect(gateway.bugs).toEqual([])
+  expect(viewer.reusedNumbers).toEqual([])
+  expect(viewer.missingNumbers).toEqual([])
+  const timestamps = viewer.videoInOrder.map(({ timestamp }) => timestamp)
+  const steps = timestamps.slice(1).map((timestamp, i) => (timestamp - (timestamps[i] ?? 0)) | 0)
+  expect(Math.min(...steps)).toBeGreaterThanOrEqual(0)
+}
+
+/** The same, and each picture has a timestamp of its own and ends with a marker. */
+export function expectIntact(gateway: TestGateway, viewer: TestViewer): void {
+  expectContinuous(gateway, viewer)
+  const packets = viewer.videoInOrder
+  const wrong = packets
+    .slice(1)
+    .filter(({ timestamp }, i) => packets[i]?.marker === (packets[i]?.timestamp === timestamp))
+  expect(wrong).toEqual([])
 }
 
 function keysFrom(seed: number): SrtpKeys {
