@@ -28,6 +28,14 @@ export interface SubscribeOptions {
   readonly replay: boolean
 }
 
+/** What a lane may be told besides. */
+export interface LaneOptions<T> {
+  /** False for an item that comes late and belongs before the last one; left out, all come in order. */
+  follows?(item: T, last: T): boolean
+  /** Takes what a subscriber throws, so that neither the publisher nor another subscriber sees it; left out, `push` throws it. */
+  onSubscriberError?(error: unknown): void
+}
+
 /**
  * One form of one kind of media in a stream, for example «video as RTP packets». Items come from a publisher (`push`) or
  * from another lane through a converter (`deriveFrom`), which runs only while this lane has subscribers. The lane
@@ -37,6 +45,7 @@ export class Lane<T> {
   readonly #factsOf: (item: T) => LaneItemFacts
   readonly #policy: CachePolicy
   readonly #follows: (item: T, last: T) => boolean
+  readonly #onSubscriberError: (error: unknown) => void
   readonly #sinks = new Set<(item: T) => void>()
   #cache: T[] = []
   #cacheBytes = 0
@@ -44,15 +53,11 @@ export class Lane<T> {
   #last: T | undefined
   #derivation: Derivation | undefined
 
-  /** `follows` is false for an item that comes late and belongs before the last one; left out, all come in order. */
-  constructor(
-    factsOf: (item: T) => LaneItemFacts,
-    policy: CachePolicy,
-    follows: (item: T, last: T) => boolean = () => true,
-  ) {
+  constructor(factsOf: (item: T) => LaneItemFacts, policy: CachePolicy, options: LaneOptions<T> = {}) {
     this.#factsOf = factsOf
     this.#policy = policy
-    this.#follows = follows
+    this.#follows = options.follows ?? (() => true)
+    this.#onSubscriberError = options.onSubscriberError ?? rethrow
     this.#isCaching = policy.keep === "window"
   }
 
@@ -73,7 +78,13 @@ export class Lane<T> {
   push(item: T): void {
     if (this.#last === undefined || this.#follows(item, this.#last)) this.#last = item
     this.#remember(item)
-    for (const sink of this.#sinks) sink(item)
+    for (const sink of this.#sinks) {
+      try {
+        sink(item)
+      } catch (error) {
+        this.#onSubscriberError(error)
+      }
+    }
   }
 
   /** Sends every further item to `sink`, after the cached ones if asked; returns the way to stop it. */
@@ -158,6 +169,10 @@ export class Lane<T> {
     this.#cacheBytes = 0
     this.#isCaching = this.#policy.keep === "window"
   }
+}
+
+function rethrow(error: unknown): never {
+  throw error
 }
 
 /** A converter that is there only between `start` and `stop`. */

@@ -89,6 +89,7 @@ export class LiveStream {
     nowMs: number,
     converters: LaneConverters,
     limits: StreamLimits,
+    onSubscriberError?: (error: unknown) => void,
   ) {
     this.name = name
     this.startedAtMs = nowMs
@@ -98,12 +99,14 @@ export class LiveStream {
     const bounds = { maxBytes: limits.cacheMaxBytes, maxDurationUs: limits.cacheMaxMs * 1000 }
     const video: CachePolicy = { keep: "fromStart", ...bounds }
     const audio: CachePolicy = { keep: "window", ...bounds }
+    const options = onSubscriberError === undefined ? {} : { onSubscriberError }
+    const packets = { ...options, follows: isLaterBatch }
     this.lanes = {
-      videoFrames: new Lane<VideoFrame>(frameFacts, video),
-      videoPackets: new Lane<RtpBatch>(batchFacts, video, isLaterBatch),
-      aacFrames: new Lane<AacFrame>(frameFacts, audio),
-      opusFrames: new Lane<OpusFrame>(frameFacts, audio),
-      audioPackets: new Lane<RtpBatch>(batchFacts, audio, isLaterBatch),
+      videoFrames: new Lane<VideoFrame>(frameFacts, video, options),
+      videoPackets: new Lane<RtpBatch>(batchFacts, video, packets),
+      aacFrames: new Lane<AacFrame>(frameFacts, audio, options),
+      opusFrames: new Lane<OpusFrame>(frameFacts, audio, options),
+      audioPackets: new Lane<RtpBatch>(batchFacts, audio, packets),
     }
   }
 

@@ -54,6 +54,7 @@ export class TestGateway {
     this.registry = new StreamRegistry(
       () => createLaneConverters({ transcoders: MARKING_TRANSCODERS, ...config.audio, onAudioError: this.onBug }),
       config.hub,
+      this.onBug,
     )
   }
 

@@ -109,6 +109,8 @@ export class TestViewer {
   refusedCount = 0
   keyframeRequests = 0
   isLossy = true
+  /** The system refuses to send to this viewer. */
+  failsToSend = false
   endedBecause: string | undefined
   readonly link: LossyLink
   readonly #gateway: TestGateway
@@ -175,6 +177,7 @@ export class TestViewer {
   }
 
   #onSent(datagram: Uint8Array): void {
+    if (this.failsToSend) throw new Error("cannot send")
     const { ssrc, sequenceNumber } = parseRtpHeader(datagram)
     const key = `${ssrc} ${sequenceNumber}`
     const bytes = Buffer.from(datagram).toString("latin1")

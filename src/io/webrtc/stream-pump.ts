@@ -67,7 +67,10 @@ export class StreamPump {
   }
 
   #pump(batch: RtpBatch): void {
-    this.#fanout.send(this.trackId, batch)
-    for (const afterBatch of this.#waiting) afterBatch()
+    try {
+      this.#fanout.send(this.trackId, batch)
+    } finally {
+      for (const afterBatch of this.#waiting) afterBatch()
+    }
   }
 }
