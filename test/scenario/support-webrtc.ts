@@ -13,8 +13,8 @@ import { NackGenerator } from "../../src/rtp/nack-generator.ts"
 import { parseRtpHeader, parseRtpPacket, type RtpPacket, serializeRtpPacket } from "../../src/rtp/packet.ts"
 import { parseRtcp, type RtcpPacket, serializeRtcp } from "../../src/rtp/rtcp.ts"
 import type { AnsweredMedia } from "../../src/sdp/answer.ts"
-import { seededRandom } from "../rtp/h264-stream.ts"
 import { NAME, type TestGateway } from "./support-gateway.ts"
+import { type LinkOptions, LossyLink } from "./support-link.ts"
 import { TOKEN } from "./support-rtmp.ts"
 
 /** SSRCs, timestamp offsets and first sequence numbers of viewers: the same ones in each run. */
@@ -24,39 +24,6 @@ vi.mock("node:crypto", async (importOriginal) => {
     b === undefined ? Math.floor(random() * a) : a + Math.floor(random() * (b - a))
   return { ...(await importOriginal<object>()), randomInt }
 })
-
-/** How a network treats datagrams. */
-export interface LinkOptions {
-  readonly seed?: number
-  readonly lossRate?: number
-  readonly delayMs?: number
-  /** Each datagram takes up to so much longer, so that they overtake one another. */
-  readonly jitterMs?: number
-}
-
-/** One direction of a bad network. */
-export class LossyLink {
-  readonly #options: Required<LinkOptions>
-  readonly #random: () => number
-  readonly #deliver: (datagram: Uint8Array) => void
-  lostCount = 0
-
-  constructor(deliver: (datagram: Uint8Array) => void, options: LinkOptions = {}) {
-    this.#options = { seed: 1, lossRate: 0, delayMs: 10, jitterMs: 0, ...options }
-    this.#random = seededRandom(this.#options.seed)
-    this.#deliver = deliver
-  }
-
-  send(datagram: Uint8Array): void {
-    const { lossRate, delayMs, jitterMs } = this.#options
-    if (this.#random() < lossRate) {
-      this.lostCount++
-      return
-    }
-    const copy = new Uint8Array(datagram)
-    setTimeout(() => this.#deliver(copy), Math.round(delayMs + this.#random() * jitterMs))
-  }
-}
 
 /** What is agreed with a peer for one kind. */
 function answered(kind: "audio" | "video", direction: "send" | "receive", hasRtx = true): AnsweredMedia {
