@@ -57,11 +57,15 @@ async function start(config: Config, logger: Logger, open: Closeable[]): Promise
 
   const transcoders = new WasmTranscoders({ maxPendingFrames: MAX_PENDING_AUDIO_FRAMES })
   open.push(transcoders)
-  const registry = new StreamRegistry((stream) => {
-    const onAudioError = (error: Error) =>
-      logger.warn({ stream, reason: error.message }, "sound was lost in transcoding")
-    return createLaneConverters({ transcoders, ...config.audio, onAudioError })
-  }, config.hub)
+  const registry = new StreamRegistry(
+    (stream) => {
+      const onAudioError = (error: Error) =>
+        logger.warn({ stream, reason: error.message }, "sound was lost in transcoding")
+      return createLaneConverters({ transcoders, ...config.audio, onAudioError })
+    },
+    config.hub,
+    onBug,
+  )
 
   const transport = await WebRtcTransport.listen({
     ...config.media,

@@ -17,6 +17,8 @@ export interface CatchUpOptions {
   readonly bytesPerMs: number
   /** How far the cached pictures are put before the newest one; less than the time between two pictures. */
   readonly leadTicks: number
+  /** The lane's timestamp of what the viewer got last; those of the cached pictures come after it. */
+  readonly lastTimestamp?: number | undefined
 }
 
 /**
@@ -30,7 +32,8 @@ export class CatchUp {
   #index = 0
   #sequenceOffset = 0
   #nextSequenceNumber: number
-  #laneTimestamp: number | undefined
+  /** What the lane's timestamps of this run became, since packets may come late. */
+  readonly #timestamps = new Map<number, number>()
   #timestamp: number | undefined
   #budgetBytes = 0
   #isPrimed = false
@@ -39,6 +42,7 @@ export class CatchUp {
   constructor(options: CatchUpOptions) {
     this.#options = options
     this.#nextSequenceNumber = options.nextSequenceNumber
+    this.#timestamp = options.lastTimestamp
   }
 
   /** What joins this viewer to the live packets once it `isLive`. */
@@ -79,7 +83,7 @@ export class CatchUp {
    */
   #prime(batch: RtpBatch, cached: readonly RtpBatch[]): CatchUpStep {
     const step = { batch, sequenceOffset: this.#sequenceOffset, timestamp: this.#timestampFor(batch, cached) }
-    this.#laneTimestamp = undefined
+    this.#timestamps.clear()
     this.#account(batch)
     this.#sequenceOffset = (this.#sequenceOffset + batch.packets.length) & 0xffff
     return step
@@ -89,17 +93,18 @@ export class CatchUp {
     this.#run = cached
     this.#index = 0
     this.#budgetBytes = 0
-    this.#laneTimestamp = undefined
+    this.#timestamps.clear()
     const first = cached[0]?.packets[0]
     if (first !== undefined) this.#sequenceOffset = (this.#nextSequenceNumber - first.sequenceNumber) & 0xffff
   }
 
   #timestampFor(batch: RtpBatch, cached: readonly RtpBatch[]): number {
-    if (batch.timestamp === this.#laneTimestamp && this.#timestamp !== undefined) return this.#timestamp
+    const known = this.#timestamps.get(batch.timestamp)
+    if (known !== undefined) return known
     const newest = (cached.at(-1) as RtpBatch).timestamp
     let timestamp = later(batch.timestamp, newest - this.#options.leadTicks)
     if (this.#timestamp !== undefined) timestamp = later(timestamp, this.#timestamp + 1)
-    this.#laneTimestamp = batch.timestamp
+    this.#timestamps.set(batch.timestamp, timestamp)
     this.#timestamp = timestamp
     return timestamp
   }

@@ -28,6 +28,14 @@ export interface SubscribeOptions {
   readonly replay: boolean
 }
 
+/** What a lane may be told besides. */
+export interface LaneOptions<T> {
+  /** False for an item that comes late and belongs before the last one; left out, all come in order. */
+  follows?(item: T, last: T): boolean
+  /** Takes what a subscriber throws, so that neither the publisher nor another subscriber sees it; left out, `push` throws it. */
+  onSubscriberError?(error: unknown): void
+}
+
 /**
  * One form of one kind of media in a stream, for example «video as RTP packets». Items come from a publisher (`push`) or
  * from another lane through a converter (`deriveFrom`), which runs only while this lane has subscribers. The lane
@@ -36,7 +44,8 @@ export interface SubscribeOptions {
 export class Lane<T> {
   readonly #factsOf: (item: T) => LaneItemFacts
   readonly #policy: CachePolicy
-  readonly #isAfter: (item: T, other: T) => boolean
+  readonly #follows: (item: T, last: T) => boolean
+  readonly #onSubscriberError: (error: unknown) => void
   readonly #sinks = new Set<(item: T) => void>()
   #cache: T[] = []
   #cacheBytes = 0
@@ -44,15 +53,11 @@ export class Lane<T> {
   #last: T | undefined
   #derivation: Derivation | undefined
 
-  /** `isAfter` tells items that come late; without it all are in order. */
-  constructor(
-    factsOf: (item: T) => LaneItemFacts,
-    policy: CachePolicy,
-    isAfter: (item: T, other: T) => boolean = () => true,
-  ) {
+  constructor(factsOf: (item: T) => LaneItemFacts, policy: CachePolicy, options: LaneOptions<T> = {}) {
     this.#factsOf = factsOf
-    this.#isAfter = isAfter
     this.#policy = policy
+    this.#follows = options.follows ?? (() => true)
+    this.#onSubscriberError = options.onSubscriberError ?? rethrow
     this.#isCaching = policy.keep === "window"
   }
 
@@ -65,15 +70,21 @@ export class Lane<T> {
     return this.#cache
   }
 
-  /** The newest item in the lane's own order, also after its source is gone. */
+  /** The newest item, not a late one, also after the lane's source is gone. */
   get last(): T | undefined {
     return this.#last
   }
 
   push(item: T): void {
-    if (this.#last === undefined || this.#isAfter(item, this.#last)) this.#last = item
+    if (this.#last === undefined || this.#follows(item, this.#last)) this.#last = item
     this.#remember(item)
-    for (const sink of this.#sinks) sink(item)
+    for (const sink of this.#sinks) {
+      try {
+        sink(item)
+      } catch (error) {
+        this.#onSubscriberError(error)
+      }
+    }
   }
 
   /** Sends every further item to `sink`, after the cached ones if asked; returns the way to stop it. */
@@ -126,13 +137,16 @@ export class Lane<T> {
 
   #remember(item: T): void {
     const facts = this.#factsOf(item)
-    if (this.#policy.keep === "fromStart" && facts.startsHere) {
+    const isStart = this.#policy.keep === "fromStart" && facts.startsHere
+    const overtaking = isStart ? this.#cache.filter((cached) => !this.#follows(item, cached)) : []
+    if (isStart) {
       this.#forget()
       this.#isCaching = true
     }
     if (!this.#isCaching) return
-    this.#cache.push(item)
+    this.#cache.push(item, ...overtaking)
     this.#cacheBytes += facts.sizeBytes
+    for (const cached of overtaking) this.#cacheBytes += this.#factsOf(cached).sizeBytes
     if (!this.#isOverLimit(facts.ptsUs)) return
     if (this.#policy.keep === "fromStart") this.#forget()
     else while (this.#isOverLimit(facts.ptsUs)) this.#dropOldest(1)
@@ -155,6 +169,10 @@ export class Lane<T> {
     this.#cacheBytes = 0
     this.#isCaching = this.#policy.keep === "window"
   }
+}
+
+function rethrow(error: unknown): never {
+  throw error
 }
 
 /** A converter that is there only between `start` and `stop`. */

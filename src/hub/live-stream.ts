@@ -1,6 +1,7 @@
 import { GatewayError } from "../errors.ts"
 import type { AacFrame, MediaFrame, OpusFrame, Track, VideoFrame } from "../media/frame.ts"
 import type { RtpBatch } from "../media/packet.ts"
+import { unwrapU16 } from "../media/time.ts"
 import { type CachePolicy, type Converter, Lane, type LaneItemFacts } from "./lane.ts"
 import type { StreamName } from "./stream-name.ts"
 
@@ -78,6 +79,8 @@ export class LiveStream {
   readonly #tracks = new Map<Track["kind"], Track>()
   #publisher: PublisherSession
   #sources: StreamSources = { video: undefined, audio: undefined }
+  /** Those who watch already would see frames of another publisher that begins without a keyframe. */
+  #awaitsKeyframe = false
   #lastKeyframeRequestMs = Number.NEGATIVE_INFINITY
 
   constructor(
@@ -86,6 +89,7 @@ export class LiveStream {
     nowMs: number,
     converters: LaneConverters,
     limits: StreamLimits,
+    onSubscriberError?: (error: unknown) => void,
   ) {
     this.name = name
     this.startedAtMs = nowMs
@@ -95,12 +99,14 @@ export class LiveStream {
     const bounds = { maxBytes: limits.cacheMaxBytes, maxDurationUs: limits.cacheMaxMs * 1000 }
     const video: CachePolicy = { keep: "fromStart", ...bounds }
     const audio: CachePolicy = { keep: "window", ...bounds }
+    const options = onSubscriberError === undefined ? {} : { onSubscriberError }
+    const packets = { ...options, follows: isLaterBatch }
     this.lanes = {
-      videoFrames: new Lane<VideoFrame>(frameFacts, video),
-      videoPackets: new Lane<RtpBatch>(batchFacts, video, isLaterBatch),
-      aacFrames: new Lane<AacFrame>(frameFacts, audio),
-      opusFrames: new Lane<OpusFrame>(frameFacts, audio),
-      audioPackets: new Lane<RtpBatch>(batchFacts, audio, isLaterBatch),
+      videoFrames: new Lane<VideoFrame>(frameFacts, video, options),
+      videoPackets: new Lane<RtpBatch>(batchFacts, video, packets),
+      aacFrames: new Lane<AacFrame>(frameFacts, audio, options),
+      opusFrames: new Lane<OpusFrame>(frameFacts, audio, options),
+      audioPackets: new Lane<RtpBatch>(batchFacts, audio, packets),
     }
   }
 
@@ -135,11 +141,15 @@ export class LiveStream {
     return startUs
   }
 
-  /** Another session of the same publisher takes over; subscribers stay, lanes are wired anew by what it sends. */
+  /**
+   * Another session of the same publisher takes over; subscribers stay, lanes are wired anew by what it sends. Its frames begin with
+   * a keyframe.
+   */
   replacePublisher(publisher: PublisherSession): void {
     this.#publisher = publisher
     this.#sources = { video: undefined, audio: undefined }
     this.#tracks.clear()
+    this.#awaitsKeyframe = true
     for (const lane of this.#allLanes()) lane.detach()
   }
 
@@ -148,6 +158,8 @@ export class LiveStream {
     this.#tracks.set(frame.track.kind, frame.track)
     if (isVideo(frame)) {
       this.useSource("video", "frames")
+      if (frame.isKeyframe) this.#awaitsKeyframe = false
+      if (this.#awaitsKeyframe) return
       if (frame.isKeyframe) this.#trimAudio(frame.ptsUs)
       this.lanes.videoFrames.push(frame)
     } else if (isAac(frame)) {
@@ -260,14 +272,14 @@ function frameFacts(frame: MediaFrame): LaneItemFacts {
   return { startsHere: frame.isKeyframe, ptsUs: frame.dtsUs, sizeBytes }
 }
 
-/** By sequence number: packets of a WHIP publisher go on in the order in which they came. */
-function isLaterBatch(batch: RtpBatch, other: RtpBatch): boolean {
-  const numberOf = ({ packets }: RtpBatch) => packets.at(-1)?.sequenceNumber ?? 0
-  return ((numberOf(batch) - numberOf(other)) & 0xffff) < 0x8000
-}
-
 function batchFacts(batch: RtpBatch): LaneItemFacts {
   let sizeBytes = 0
   for (const packet of batch.packets) sizeBytes += packet.payload.length
   return { startsHere: batch.startsKeyframe, ptsUs: batch.ptsUs, sizeBytes }
+}
+
+/** Numbers go on from the last packet; from a late one they would be given twice, which SRTP must never see. */
+function isLaterBatch(batch: RtpBatch, last: RtpBatch): boolean {
+  const lastNumber = last.packets.at(-1)?.sequenceNumber ?? 0
+  return unwrapU16(batch.packets.at(-1)?.sequenceNumber ?? 0, lastNumber) > lastNumber
 }

@@ -12,10 +12,17 @@ export class StreamRegistry {
   readonly #streams = new Map<StreamName, LiveStream>()
   readonly #createConverters: (name: StreamName) => LaneConverters
   readonly #limits: RegistryLimits
+  readonly #onSubscriberError: ((error: unknown) => void) | undefined
 
-  constructor(createConverters: (name: StreamName) => LaneConverters, limits: RegistryLimits) {
+  /** `onSubscriberError` takes what subscribers of lanes throw; left out, their publisher gets it. */
+  constructor(
+    createConverters: (name: StreamName) => LaneConverters,
+    limits: RegistryLimits,
+    onSubscriberError?: (error: unknown) => void,
+  ) {
     this.#createConverters = createConverters
     this.#limits = limits
+    this.#onSubscriberError = onSubscriberError
   }
 
   /**
@@ -28,7 +35,8 @@ export class StreamRegistry {
     if (this.#streams.size >= this.#limits.maxStreams) {
       throw new GatewayError("session.limit", `${this.#streams.size} streams are live, the most this gateway may have`)
     }
-    const stream = new LiveStream(name, publisher, nowMs, this.#createConverters(name), this.#limits)
+    const converters = this.#createConverters(name)
+    const stream = new LiveStream(name, publisher, nowMs, converters, this.#limits, this.#onSubscriberError)
     this.#streams.set(name, stream)
     return stream
   }

@@ -101,3 +101,11 @@ test("a keyframe of reordered pictures goes as often as fills the decoder, as fr
   expect(sequenceNumbers(catchUp.step(newer, 2))).toEqual([0, 1, 2, 3])
   expect(catchUp.isLive(newer)).toBe(true)
 })
+
+test("after what the viewer got before, timestamps rise from there, right behind the live edge", () => {
+  const cached = pictures(4)
+  const lastTimestamp = cached.at(-1)?.timestamp ?? 0
+  const catchUp = new CatchUp({ ...OPTIONS, bytesPerMs: 1e6, lastTimestamp })
+  const steps = [...catchUp.step(cached, 0), ...catchUp.step(cached, 1)]
+  expect(steps.map(({ timestamp }) => (timestamp - lastTimestamp) | 0)).toEqual([1, 2, 3, 4])
+})

@@ -135,3 +135,48 @@ test("subscribers stay when a lane gets another source, and the new converter le
   expect(previous).toBe(7)
   expect(viewer.times).toEqual([7, 8])
 })
+
+test("an item that comes late is passed on and cached, but the last one stays the last", () => {
+  const packets = new Lane<Item>(
+    ({ at }) => ({ startsHere: at === 1, ptsUs: at, sizeBytes: 1 }),
+    {
+      keep: "fromStart",
+      ...ROOMY,
+    },
+    { follows: (item, last) => item.at > last.at },
+  )
+  const viewer = collect(packets, false)
+  for (const at of [1, 3, 2]) packets.push({ at })
+  expect(viewer.times).toEqual([1, 3, 2])
+  expect(packets.cached.map(({ at }) => at)).toEqual([1, 3, 2])
+  expect(packets.last?.at).toBe(3)
+})
+
+test("a subscriber that throws keeps nothing from the others, and the error goes where the lane was told", () => {
+  const errors: unknown[] = []
+  const source = new Lane<Item>(
+    ({ at }) => ({ startsHere: false, ptsUs: at, sizeBytes: 1 }),
+    { keep: "fromStart", ...ROOMY },
+    { onSubscriberError: (error) => errors.push(error) },
+  )
+  source.subscribe(
+    () => {
+      throw new Error("a bug")
+    },
+    { replay: false },
+  )
+  const viewer = collect(source, false)
+  for (const at of [1, 2]) source.push({ at })
+  expect(viewer.times).toEqual([1, 2])
+  expect(errors).toHaveLength(2)
+})
+
+test("a start point that comes late keeps the items that overtook it", () => {
+  const packets = new Lane<Item>(
+    ({ at, key = false }) => ({ startsHere: key, ptsUs: at, sizeBytes: 1 }),
+    { keep: "fromStart", ...ROOMY },
+    { follows: (item, last) => item.at > last.at },
+  )
+  for (const item of [{ at: 1, key: true }, { at: 2 }, { at: 4 }, { at: 3, key: true }, { at: 5 }]) packets.push(item)
+  expect(packets.cached.map(({ at }) => at)).toEqual([3, 4, 5])
+})

@@ -67,12 +67,18 @@ export class TypeScriptFanout implements PacketFanout {
       : batch.packets
     const payloads = packets.map(({ payload }) => alignPayload(payload)) // once for all viewers
     for (const packet of packets) group.history.add(packet.sequenceNumber, timestamp, packet)
+    let failure: { readonly error: unknown } | undefined
     for (const stream of group.viewers) {
-      for (let i = 0; i < packets.length; i++) {
-        stream.sendLive(packets[i] as LanePacket, timestamp, payloads[i] as AlignedPayload)
+      try {
+        for (let i = 0; i < packets.length; i++) {
+          stream.sendLive(packets[i] as LanePacket, timestamp, payloads[i] as AlignedPayload)
+        }
+        stream.markLive(timestamp, batch.ptsUs)
+      } catch (error) {
+        failure ??= { error }
       }
-      stream.markLive(timestamp, batch.ptsUs)
     }
+    if (failure !== undefined) throw failure.error
   }
 
   sendTo(viewerId: ViewerId, trackId: TrackId, batch: RtpBatch, options: SendToOptions): void {

@@ -35,12 +35,17 @@ export class ViewerStream {
     ptsUs: undefined as number | undefined,
   }
   #sequenceOffset = 0
+  /** The newest number in use, and the first one that belongs to the present offset; -1 before the first packet. */
+  #newest = -1
+  #earliest = -1
   #lastLive = -1
   /** So many sequence numbers up to the last live one belong to the present offset. */
   #liveSpan = 0
   /** What `sendTo` sent, with this viewer's own numbers and timestamps. */
   #replayed: SentHistory | undefined
   #replayedUntil = 0
+  /** What the lane's timestamps became with `sendTo`: late packets of the same pictures come live and need the same. */
+  readonly #replayedTimestamps = new Map<number, number>()
   #firstSequenceNumber = -1
   #nextRtxSequence = 0
 
@@ -87,7 +92,7 @@ export class ViewerStream {
 
   /** Begins to follow the live track. What was sent live before had another offset, so it cannot be found again. */
   join(sequenceOffset: number): void {
-    this.#sequenceOffset = sequenceOffset & 0xffff
+    this.#setOffset(sequenceOffset)
     this.#lastLive = -1
     this.#liveSpan = 0
   }
@@ -95,27 +100,33 @@ export class ViewerStream {
   /** Sends a packet of the live track. */
   sendLive(packet: LanePacket, timestamp: number, payload: AlignedPayload): void {
     const sequenceNumber = (packet.sequenceNumber + this.#sequenceOffset) & 0xffff
+    if (!this.#takesNumber(sequenceNumber)) return
     const advance = this.#lastLive < 0 ? 1 : (sequenceNumber - this.#lastLive) & 0xffff
     if (advance < 0x8000) {
       this.#lastLive = sequenceNumber
       this.#liveSpan = Math.min(this.#liveSpan + advance, RESENDABLE_PACKETS)
     }
-    this.sendPacket(sequenceNumber, timestamp, packet.marker, payload)
+    this.sendPacket(sequenceNumber, this.#ownTimestamp(timestamp), packet.marker, payload)
   }
 
   /** Notes the time of what was just sent to all. */
   markLive(timestamp: number, ptsUs: number): void {
     this.#markTime(timestamp, ptsUs)
     // Their sequence numbers come round again, and then mean other packets.
-    if (this.#stats.packetCount > this.#replayedUntil) this.#replayed = undefined
+    if (this.#replayed === undefined || this.#stats.packetCount <= this.#replayedUntil) return
+    this.#replayed = undefined
+    this.#replayedTimestamps.clear()
   }
 
   /** Sends a batch to this viewer alone. */
   replay(batch: RtpBatch, sequenceOffset: number, timestamp: number): void {
     this.#replayed ??= new SentHistory()
+    this.#setOffset(sequenceOffset)
+    this.#replayedTimestamps.set(batch.timestamp, timestamp)
     for (const packet of batch.packets) {
       if (packet.payload.length > MAX_PAYLOAD_BYTES) continue
       const own = (packet.sequenceNumber + sequenceOffset) & 0xffff
+      if (!this.#takesNumber(own)) continue
       this.#replayed.add(own, timestamp, packet)
       this.sendPacket(own, timestamp, packet.marker, alignPayload(packet.payload))
     }
@@ -130,7 +141,8 @@ export class ViewerStream {
       ? live?.find((sequenceNumber - this.#sequenceOffset) & 0xffff)
       : this.#replayed?.find(sequenceNumber)
     if (!sent) return false
-    const { packet, timestamp } = sent
+    const { packet } = sent
+    const timestamp = isLive ? this.#ownTimestamp(sent.timestamp) : sent.timestamp
     const { rtx } = this.track
     this.#stats.resentCount++
     if (!rtx) {
@@ -145,6 +157,30 @@ export class ViewerStream {
     this.#writeHeader(offset >> 2, rtx.payloadType, packet.marker, sequence, rtpTimestamp, swap32(rtx.ssrc))
     const length = this.#protector.protect(this.#ring, offset, 12, alignPayload(concat([original, packet.payload])))
     this.#send(this.#ring.bytes.subarray(offset, offset + length), this.#remote)
+    return true
+  }
+
+  #ownTimestamp(timestamp: number): number {
+    return this.#replayedTimestamps.size === 0 ? timestamp : (this.#replayedTimestamps.get(timestamp) ?? timestamp)
+  }
+
+  #setOffset(sequenceOffset: number): void {
+    const offset = sequenceOffset & 0xffff
+    if (offset === this.#sequenceOffset) return
+    this.#sequenceOffset = offset
+    this.#replayedTimestamps.clear()
+    if (this.#newest >= 0) this.#earliest = (this.#newest + 1) & 0xffff
+  }
+
+  /** False for a late packet from before the first one under the present offset: under its number another one was sent. */
+  #takesNumber(sequenceNumber: number): boolean {
+    if (this.#newest < 0) {
+      this.#newest = sequenceNumber
+      this.#earliest = sequenceNumber
+    }
+    if (((sequenceNumber - this.#earliest) & 0xffff) >= 0x8000) return false
+    if (((sequenceNumber - this.#newest) & 0xffff) < 0x8000) this.#newest = sequenceNumber
+    if (((this.#newest - this.#earliest) & 0xffff) >= 0x4000) this.#earliest = (this.#newest - 0x2000) & 0xffff
     return true
   }
 

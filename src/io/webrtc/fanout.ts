@@ -68,14 +68,15 @@ export interface PacketFanout {
   /**
    * From the next batch on the viewer gets the track. `sequenceOffset` is added to the lane's sequence numbers; together with what
    * `sendTo` sent they must run on, and begin below 32768, or a lost first packet hides a wrap (RFC 3711 section 3.3.1). A number must
-   * never be used for two packets. Whoever joins again can have what it got live before no more.
+   * never be used for two packets, so late ones from before the first packet under this offset are left out. Whoever joins again can have what it got live before no more.
    */
   joinTrack(viewerId: ViewerId, trackId: TrackId, sequenceOffset: number): void
   /** The viewer gets no more batches of the track. */
   leaveTrack(viewerId: ViewerId, trackId: TrackId): void
   /**
    * Sends a batch to every viewer that has joined the track. Keeps the packets for a while, for `resend`: nobody may change them. Packets
-   * with more than 1800 bytes of payload, which no network takes, are left out.
+   * with more than 1800 bytes of payload, which no network takes, are left out. An error with one viewer is thrown once the others
+   * have the batch.
    */
   send(trackId: TrackId, batch: RtpBatch): void
   /** Sends a batch to one viewer that has not joined: cached packets for its first picture. */

@@ -33,6 +33,11 @@ export class StreamPump {
     return ((this.#lane.last?.packets.at(-1)?.sequenceNumber ?? -1) + 1) & 0xffff
   }
 
+  /** The lane's newest timestamp. */
+  get lastTimestamp(): number | undefined {
+    return this.#lane.last?.timestamp
+  }
+
   /** Counts a viewer in; the lane is made from now on. Sound is not replayed: it would be late for the picture. */
   attach(): void {
     this.#viewers++
@@ -57,7 +62,10 @@ export class StreamPump {
   }
 
   #pump(batch: RtpBatch): void {
-    this.#fanout.send(this.trackId, batch)
-    for (const afterBatch of this.#waiting) afterBatch()
+    try {
+      this.#fanout.send(this.trackId, batch)
+    } finally {
+      for (const afterBatch of this.#waiting) afterBatch()
+    }
   }
 }

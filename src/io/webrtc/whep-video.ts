@@ -46,7 +46,7 @@ export class WhepVideo {
     if (pump.cached.length === 0) return
     fanout.leaveTrack(viewerId, pump.trackId)
     this.#nextSequenceNumber = (pump.nextSequenceNumber + this.#sequenceOffset) & 0xffff
-    this.#start()
+    this.#start(pump.lastTimestamp)
   }
 
   close(): void {
@@ -56,10 +56,11 @@ export class WhepVideo {
     this.#options.pump.detach()
   }
 
-  #start(): void {
+  #start(lastTimestamp?: number): void {
     const { catchUpBytesPerMs: bytesPerMs, pump, nowMs } = this.#options
     this.#startedMs = nowMs()
-    this.#catchUp = new CatchUp({ nextSequenceNumber: this.#nextSequenceNumber, bytesPerMs, leadTicks: LEAD_TICKS })
+    const nextSequenceNumber = this.#nextSequenceNumber
+    this.#catchUp = new CatchUp({ nextSequenceNumber, bytesPerMs, leadTicks: LEAD_TICKS, lastTimestamp })
     pump.watch(this.#advance)
     this.#timer = setInterval(this.#advance, STEP_INTERVAL_MS)
     this.#step()
