@@ -4,7 +4,7 @@ import { openPage, startChromium } from "../support/chromium.ts"
 import { loudness, probe, publishClip, readStream } from "../support/ffmpeg.ts"
 import { startGateway, type TestGateway } from "../support/gateway.ts"
 import { clip } from "../support/media.ts"
-import { expectHealthy, quickestFirstPictureMs, watchPage } from "../support/scenes.ts"
+import { AT_ONCE_MS, expectHealthy, quickestFirstPictureMs, watchPage } from "../support/scenes.ts"
 import { liveStream } from "../support/streams.ts"
 import { groupScope, testScope } from "../support/test-scope.ts"
 import { until } from "../support/wait.ts"
@@ -23,7 +23,7 @@ beforeAll(async () => {
 test("RTMP to WHEP: every picture, no freeze, sound, across the loop point", async () => {
   publishClip(scope, await clip("bbb"), gateway.rtmpUrl("live/bbb"))
   await liveStream(gateway, "live/bbb")
-  expect(await quickestFirstPictureMs(scope, browser, gateway, "live/bbb")).toBeLessThan(500)
+  expect(await quickestFirstPictureMs(scope, browser, gateway, "live/bbb")).toBeLessThan(AT_ONCE_MS)
   const { page } = await watchPage(scope, browser, gateway, "live/bbb")
   const before = await decodedFrames(page)
   const [frames, sound] = await Promise.all([
@@ -33,7 +33,7 @@ test("RTMP to WHEP: every picture, no freeze, sound, across the loop point", asy
   expect((await decodedFrames(page)) - before).toBeGreaterThan(12 * 24)
   // A busy machine decodes all pictures but does not show each one; scripts/acceptance asks for 24 a second.
   expect(frames.framesPerSecond).toBeGreaterThan(20)
-  expect(frames.longestGapMs).toBeLessThan(500)
+  expect(frames.longestGapMs).toBeLessThan(1_000)
   expect(frames).toMatchObject({ width: 640, height: 360 })
   expect(sound.loudest).toBeGreaterThan(0.003)
   await expectHealthy(gateway)
@@ -58,11 +58,11 @@ test("RTMP to WHEP: mono sound at 48 kHz is heard", async () => {
 test("RTMP to WHEP: B-frames are shown too, in time, and a warning names the stream", async () => {
   publishClip(scope, await clip("bFrames"), gateway.rtmpUrl("live/bframes"))
   await liveStream(gateway, "live/bframes")
-  expect(await quickestFirstPictureMs(scope, browser, gateway, "live/bframes")).toBeLessThan(500)
+  expect(await quickestFirstPictureMs(scope, browser, gateway, "live/bframes")).toBeLessThan(AT_ONCE_MS)
   const { page } = await watchPage(scope, browser, gateway, "live/bframes")
   const frames = await page.evaluate<Frames>("harness.countFrames(8)")
   expect(frames.framesPerSecond).toBeGreaterThan(22)
-  expect(frames.longestGapMs).toBeLessThan(400)
+  expect(frames.longestGapMs).toBeLessThan(1_000)
   expect(frames).toMatchObject({ width: 640, height: 360 })
   const warnings = gateway.log().filter(({ level, msg }) => level === 40 && /b-frame/i.test(msg))
   expect(JSON.stringify(warnings)).toContain("live/bframes")
@@ -85,7 +85,7 @@ test("WHIP to WHEP: pictures and sound pass, and the first picture comes at once
   const { page: publisher } = await openPage(scope, browser, `${gateway.httpUrl}/health`)
   await publisher.evaluate(`harness.publishCamera("${gateway.httpUrl}/whip/live/direct")`)
   await liveStream(gateway, "live/direct")
-  expect(await quickestFirstPictureMs(scope, browser, gateway, "live/direct")).toBeLessThan(500)
+  expect(await quickestFirstPictureMs(scope, browser, gateway, "live/direct")).toBeLessThan(AT_ONCE_MS)
   const { page } = await watchPage(scope, browser, gateway, "live/direct")
   const [frames, sound] = await Promise.all([
     page.evaluate<Frames>("harness.countFrames(6)"),

@@ -15,7 +15,7 @@ import { startGateway, type TestGateway } from "../support/gateway.ts"
 import { clip } from "../support/media.ts"
 import { HAS_FFMPEG9 } from "../support/paths.ts"
 import { publishLikeObs } from "../support/rtc-publisher.ts"
-import { expectHealthy, quickestFirstPictureMs, watchPage } from "../support/scenes.ts"
+import { AT_ONCE_MS, expectHealthy, quickestFirstPictureMs, watchPage } from "../support/scenes.ts"
 import { endedStream, liveStream } from "../support/streams.ts"
 import { groupScope, testScope } from "../support/test-scope.ts"
 import { until } from "../support/wait.ts"
@@ -42,7 +42,7 @@ test("an OBS-like WHIP publisher reaches an RTMP reader whole, with its tone fro
 test("an OBS-like WHIP publisher is seen and heard in the browser at once, though it ignores PLI", async () => {
   await publishLikeObs(scope, `${gateway.httpUrl}/whip/live/obs-page`)
   await liveStream(gateway, "live/obs-page")
-  expect(await quickestFirstPictureMs(scope, browser, gateway, "live/obs-page")).toBeLessThan(500)
+  expect(await quickestFirstPictureMs(scope, browser, gateway, "live/obs-page")).toBeLessThan(AT_ONCE_MS)
   const { page } = await watchPage(scope, browser, gateway, "live/obs-page")
   const sound = await page.evaluate<{ loudest: number; frequencyHz: number }>("harness.listen(3)")
   expect(Math.abs(sound.frequencyHz - 1000)).toBeLessThan(25)
