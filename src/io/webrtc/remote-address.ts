@@ -5,7 +5,6 @@ export class RemoteAddress implements SocketAddress {
   family: 4 | 6 = 4
   address = ""
   port = 0
-  readonly #listeners = new Set<(address: SocketAddress) => void>()
 
   /** False until the first authenticated check. */
   get isKnown(): boolean {
@@ -16,12 +15,5 @@ export class RemoteAddress implements SocketAddress {
     this.family = family
     this.address = address
     this.port = port
-    for (const listener of this.#listeners) listener(this)
-  }
-
-  /** For those that keep a copy of their own, native code for example; returns the way to stop it. */
-  onMove(listener: (address: SocketAddress) => void): () => void {
-    this.#listeners.add(listener)
-    return () => this.#listeners.delete(listener)
   }
 }
