@@ -2,6 +2,7 @@
  * The vocabulary of the packets lane: RTP packets ready for a WebRTC viewer except for what differs per viewer (SSRC,
  * payload type, sequence and timestamp offset, header extensions, encryption).
  */
+import type { PassedExtension } from "./header-extension.ts"
 
 /** One RTP packet of a lane. */
 export interface LanePacket {
@@ -10,6 +11,8 @@ export interface LanePacket {
   readonly marker: boolean
   /** Payload in the codec's RTP format (RFC 6184, RFC 7587). */
   readonly payload: Uint8Array
+  /** Header extensions that came with it and go on to viewers; most packets have none. */
+  readonly extensions?: readonly PassedExtension[]
 }
 
 /** Packets of one timestamp of one track: a whole frame from the packetizer, or one packet passed on as it came. */
@@ -23,6 +26,9 @@ export interface RtpBatch {
   readonly startsKeyframe: boolean
   /** With a keyframe of video with B-frames: how many pictures a decoder holds back before it gives the first one. */
   readonly reorderDepth?: number
+  /** With a keyframe, where its bitstream tells: the size of the picture. */
+  readonly widthPx?: number
+  readonly heightPx?: number
   readonly packets: readonly LanePacket[]
 }
 
