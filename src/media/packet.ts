@@ -1,8 +1,9 @@
+import type { PassedExtension } from "./header-extension.ts"
+
 /**
  * The vocabulary of the packets lane: RTP packets ready for a WebRTC viewer except for what differs per viewer (SSRC,
  * payload type, sequence and timestamp offset, header extensions, encryption).
  */
-import type { PassedExtension } from "./header-extension.ts"
 
 /** One RTP packet of a lane. */
 export interface LanePacket {
