@@ -25,12 +25,19 @@ export const STATUS_OF: Readonly<Record<ErrorCode, ContentfulStatusCode>> = {
   "srtp.packet": 400,
   "sdp.syntax": 400,
   "sdp.unsupported": 422,
+  "sdp.not_acceptable": 406,
   "http.media_type": 415,
   "http.method": 405,
   "http.precondition_failed": 412,
   "http.precondition_required": 428,
   "http.not_found": 404,
   "http.too_large": 413,
+  "http.json": 400,
+  "http.rate_limited": 429,
+  "access.required": 401,
+  "access.invalid": 401,
+  "access.denied": 403,
+  "access.unavailable": 503,
   "stream.name": 400,
   "stream.busy": 409,
   "stream.not_live": 409,
@@ -58,20 +65,24 @@ export const notFoundHandler: NotFoundHandler = (c) =>
 
 function problem(c: Context, code: ErrorCode | "internal", status: ContentfulStatusCode, detail: string): Response {
   const retryAfterSeconds = RETRY_AFTER_SECONDS[code]
+  const challenge = CHALLENGES[code]
   const body = { type: "about:blank", title: TITLES[status] ?? "Error", status, detail, code }
   return c.body(`${JSON.stringify(body)}\n`, status, {
     "content-type": "application/problem+json",
     "cache-control": "no-store",
     ...(retryAfterSeconds === undefined ? {} : { "retry-after": String(retryAfterSeconds) }),
+    ...(challenge === undefined ? {} : { "www-authenticate": challenge }),
   })
 }
 
 /** `about:blank` problems carry the status phrase as title, RFC 9457 section 4.2.1. */
 const TITLES: Readonly<Record<number, string>> = {
   400: "Bad Request",
+  401: "Unauthorized",
   403: "Forbidden",
   404: "Not Found",
   405: "Method Not Allowed",
+  406: "Not Acceptable",
   408: "Request Timeout",
   409: "Conflict",
   412: "Precondition Failed",
@@ -79,6 +90,7 @@ const TITLES: Readonly<Record<number, string>> = {
   415: "Unsupported Media Type",
   422: "Unprocessable Content",
   428: "Precondition Required",
+  429: "Too Many Requests",
   500: "Internal Server Error",
   503: "Service Unavailable",
 }
@@ -87,5 +99,13 @@ const TITLES: Readonly<Record<number, string>> = {
 const RETRY_AFTER_SECONDS: Readonly<Partial<Record<ErrorCode | "internal", number>>> = {
   "stream.not_live": 2,
   "session.limit": 10,
+  "access.unavailable": 5,
   "gateway.closing": 5,
+}
+
+/** RFC 6750 section 3: how to authenticate, and what was wrong with the token that came. */
+const CHALLENGES: Readonly<Partial<Record<ErrorCode | "internal", string>>> = {
+  "access.required": 'Bearer realm="whipstitch"',
+  "access.invalid": 'Bearer realm="whipstitch", error="invalid_token"',
+  "access.denied": 'Bearer realm="whipstitch", error="insufficient_scope"',
 }
