@@ -1,6 +1,9 @@
+import type { VideoCodec } from "../media/codec.ts"
+import type { PassedExtension } from "../media/header-extension.ts"
 import { CLOCK_RATE_HZ, type LanePacket, type RtpBatch } from "../media/packet.ts"
 import { usToTicks } from "../media/time.ts"
-import { KeyframeFinder } from "./rtp-keyframe.ts"
+import { createPayloadInspector } from "../rtp/create-payload-inspector.ts"
+import { NOTHING_FOUND, type PayloadFinding, type PayloadInspector } from "../rtp/payload-inspector.ts"
 import { LaneNumbers } from "./rtp-lane-numbers.ts"
 
 /** A publisher's packet, decrypted and parsed. */
@@ -10,11 +13,13 @@ export interface PublisherPacket {
   readonly timestamp: number
   readonly marker: boolean
   readonly payload: Uint8Array
+  /** Header extensions that go on to viewers; their values stay as they are. */
+  readonly extensions?: readonly PassedExtension[]
 }
 
 /** How a publisher's packets get into a lane. */
 export interface RtpPassthroughOptions {
-  readonly kind: "video" | "audio"
+  readonly codec: VideoCodec | "opus"
   /** The last batch of the lane before: numbers and timestamps go on from it. */
   readonly previous?: RtpBatch | undefined
   /** True (the default) copies each payload, since a receive buffer is used again; false keeps it as it is. */
@@ -32,8 +37,8 @@ export interface RtpPassthroughCounters {
 /**
  * Puts a publisher's packets into the lane at once, in the order of their arrival: nothing waits for a frame to be complete, and a viewer's
  * own jitter buffer puts late ones right. Sequence numbers and timestamps are mapped onto the lane's, which run
- * on through a new SSRC, an encoder's restart and a publisher's return. Where a keyframe comes without SPS and PPS in its timestamp, a packet
- * with those known from before is put in front of it, and the numbers after it move up.
+ * on through a new SSRC, an encoder's restart and a publisher's return. Where a keyframe of H.264 or H.265 comes without parameter sets in its
+ * timestamp, a packet with those known from before is put in front of it, and the numbers after it move up.
  */
 export class RtpPassthrough {
   readonly counters: RtpPassthroughCounters = { droppedPackets: 0, completedKeyframes: 0 }
@@ -41,14 +46,17 @@ export class RtpPassthrough {
   readonly #clockRateHz: number
   readonly #isPayloadBorrowed: boolean
   readonly #numbers: LaneNumbers
-  readonly #keyframes = new KeyframeFinder()
+  /** None for sound, which can begin with any packet. */
+  readonly #inspector: PayloadInspector | undefined
   #ssrc: number | undefined
   #retiredSsrc: number | undefined
   /** The newest packet's timestamps and time; undefined before the first one. */
   #newest: { sourceTicks: number; laneTicks: number; ptsUs: number } | undefined
 
-  constructor({ kind, previous, isPayloadBorrowed = true }: RtpPassthroughOptions) {
+  constructor({ codec, previous, isPayloadBorrowed = true }: RtpPassthroughOptions) {
+    const kind = codec === "opus" ? "audio" : "video"
     this.#kind = kind
+    this.#inspector = codec === "opus" ? undefined : createPayloadInspector(codec)
     this.#clockRateHz = CLOCK_RATE_HZ[kind]
     this.#isPayloadBorrowed = isPayloadBorrowed
     const last = previous?.packets.at(-1)
@@ -66,7 +74,7 @@ export class RtpPassthrough {
 
   /** Parameter sets known from elsewhere, `sprop-parameter-sets` in SDP for example; broken ones are ignored. */
   addParameterSet(nalUnit: Uint8Array): void {
-    this.#keyframes.addParameterSet(nalUnit)
+    this.#inspector?.addParameterSet(nalUnit)
   }
 
   /**
@@ -80,19 +88,23 @@ export class RtpPassthrough {
       this.#retiredSsrc = this.#ssrc
       this.#ssrc = packet.ssrc
       this.#numbers.startSource(packet.sequenceNumber)
-      this.#keyframes.startSource()
+      this.#inspector?.startSource()
     }
     const place = this.#numbers.place(packet.sequenceNumber)
     if (place === undefined) return this.#drop()
     const timestamp = this.#laneTimestamp(packet.timestamp, ptsUs, isNewSource)
     const payload = this.#isPayloadBorrowed ? new Uint8Array(packet.payload) : packet.payload
-    const { startsKeyframe, missingSets } = this.#inspect(packet.timestamp, payload, place.isNewest)
+    const finding = this.#inspect(packet.timestamp, payload, place.isNewest)
     const packets: LanePacket[] = []
-    for (const sets of missingSets) {
+    for (const sets of finding.missingSets) {
       packets.push({ sequenceNumber: this.#numbers.insertBefore(place), marker: false, payload: sets })
     }
-    packets.push({ sequenceNumber: this.#numbers.numberOf(place), marker: packet.marker, payload })
-    return { kind: this.#kind, timestamp, ptsUs, startsKeyframe, packets }
+    const { marker, extensions } = packet
+    const sequenceNumber = this.#numbers.numberOf(place)
+    packets.push({ sequenceNumber, marker, payload, ...(extensions !== undefined && { extensions }) })
+    const { startsKeyframe, widthPx, heightPx } = finding
+    const size = widthPx !== undefined && heightPx !== undefined && { widthPx, heightPx }
+    return { kind: this.#kind, timestamp, ptsUs, startsKeyframe, ...size, packets }
   }
 
   #drop(): undefined {
@@ -100,9 +112,8 @@ export class RtpPassthrough {
     return undefined
   }
 
-  #inspect(timestamp: number, payload: Uint8Array, isNewest: boolean) {
-    if (this.#kind === "audio") return NOTHING_FOUND
-    const found = this.#keyframes.inspect(timestamp, payload)
+  #inspect(timestamp: number, payload: Uint8Array, isNewest: boolean): PayloadFinding {
+    const found = this.#inspector?.inspect(timestamp, payload) ?? NOTHING_FOUND
     if (found.missingSets.length === 0) return found
     // Behind a packet that overtook this one there is no number left for another.
     if (!isNewest) return NOTHING_FOUND
@@ -131,5 +142,4 @@ export class RtpPassthrough {
   }
 }
 
-const NOTHING_FOUND = { startsKeyframe: false, missingSets: [] as readonly Uint8Array[] } as const
 const MAX_STEP_ERROR_S = 0.5

@@ -10,7 +10,7 @@ export interface LanePacket {
   /** The lane's own numbering, 16 bits, without a gap where nothing was lost on the way in. */
   readonly sequenceNumber: number
   readonly marker: boolean
-  /** Payload in the codec's RTP format (RFC 6184, RFC 7587). */
+  /** Payload in the codec's RTP format (RFC 6184, RFC 7798, RFC 7741, RFC 9628, AV1 RTP, RFC 7587). */
   readonly payload: Uint8Array
   /** Header extensions that came with it and go on to viewers; most packets have none. */
   readonly extensions?: readonly PassedExtension[]
@@ -27,7 +27,7 @@ export interface RtpBatch {
   readonly startsKeyframe: boolean
   /** With a keyframe of video with B-frames: how many pictures a decoder holds back before it gives the first one. */
   readonly reorderDepth?: number
-  /** With a keyframe, where its bitstream tells: the size of the picture. */
+  /** Size of the picture, on the batch of a keyframe that tells it: mostly its first one, else one soon after. */
   readonly widthPx?: number
   readonly heightPx?: number
   readonly packets: readonly LanePacket[]

@@ -36,7 +36,7 @@ function numbersOf(batches: readonly (RtpBatch | undefined)[]): (number[] | unde
   return batches.map((batch) => batch?.packets.map(({ sequenceNumber }) => sequenceNumber))
 }
 
-const video = (previous?: RtpBatch) => new RtpPassthrough({ kind: "video", previous })
+const video = (previous?: RtpBatch) => new RtpPassthrough({ codec: "h264", previous })
 
 describe("numbers and timestamps", () => {
   test("begin at 0 and at the timeline, keep gaps and late packets, and wrap", () => {
@@ -202,7 +202,7 @@ describe("keyframes", () => {
   })
 
   test("sound has none", () => {
-    const passthrough = new RtpPassthrough({ kind: "audio" })
+    const passthrough = new RtpPassthrough({ codec: "opus" })
     const batch = push(passthrough, { number: 5, timestamp: 48_000, ptsUs: 1_000_000, payload: IDR })
     expect(batch).toMatchObject({ kind: "audio", timestamp: 48_000, startsKeyframe: false })
   })
@@ -211,7 +211,7 @@ describe("keyframes", () => {
 test("a borrowed payload is copied, another one is not", () => {
   const buffer = Uint8Array.of(...P)
   const copied = push(video(), { number: 1, payload: buffer })
-  const kept = push(new RtpPassthrough({ kind: "video", isPayloadBorrowed: false }), { number: 1, payload: buffer })
+  const kept = push(new RtpPassthrough({ codec: "h264", isPayloadBorrowed: false }), { number: 1, payload: buffer })
   buffer.fill(0)
   expect(copied?.packets[0]?.payload).toEqual(P)
   expect(kept?.packets[0]?.payload).toBe(buffer)

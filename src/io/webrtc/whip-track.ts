@@ -40,7 +40,7 @@ export class WhipTrack {
     this.#clock = clock
     this.#localSsrc = localSsrc
     this.#keyframeIntervalMs = keyframeIntervalMs
-    this.#passthrough = new RtpPassthrough({ kind: media.kind, previous, isPayloadBorrowed: false })
+    this.#passthrough = new RtpPassthrough({ codec: media.codec, previous, isPayloadBorrowed: false })
   }
 
   /** True where a payload type belongs to this section, retransmissions included. */

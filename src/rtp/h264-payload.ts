@@ -1,22 +1,15 @@
 import { GatewayError } from "../errors.ts"
 import { NAL_TYPE, nalType } from "../media/h264.ts"
-import { packetizeH264 } from "../rtp/h264-packetizer.ts"
-import { H264ParameterSets } from "../rtp/h264-parameter-sets.ts"
-
-/** What a packet means for viewers who want to begin. */
-export interface KeyframeFinding {
-  /** A keyframe and its parameter sets begin with this packet, or with the sets that have to go in front of it. */
-  readonly startsKeyframe: boolean
-  /** Payloads with SPS and PPS that have to go in front of the packet. */
-  readonly missingSets: readonly Uint8Array[]
-}
+import { packetizeH264 } from "./h264-packetizer.ts"
+import { H264ParameterSets } from "./h264-parameter-sets.ts"
+import { NOTHING_FOUND, type PayloadFinding, type PayloadInspector } from "./payload-inspector.ts"
 
 /**
  * Finds the beginnings of keyframes in a stream of RTP payloads (RFC 6184) without waiting for frames. An SPS is taken for the beginning
  * at once; a source that sends one without an IDR picture after it is noticed, and from then on only its IDR pictures count,
  * with the sets put in front of them.
  */
-export class KeyframeFinder {
+export class KeyframeFinder implements PayloadInspector {
   readonly #sets = new H264ParameterSets()
   #picture: { timestamp: number; hasSps: boolean; hasPps: boolean; hasIdr: boolean; isStarted: boolean } | undefined
   #isSpsTrusted = true
@@ -37,10 +30,10 @@ export class KeyframeFinder {
   }
 
   /** Looks at the NAL units that begin in a payload. Packets may come late: a picture that was left is not gone back to. */
-  inspect(timestamp: number, payload: Uint8Array): KeyframeFinding {
+  inspect(timestamp: number, payload: Uint8Array): PayloadFinding {
     let picture = this.#picture
     if (picture?.timestamp !== timestamp) {
-      if (picture !== undefined && ((timestamp - picture.timestamp) | 0) < 0) return NOTHING
+      if (picture !== undefined && ((timestamp - picture.timestamp) | 0) < 0) return NOTHING_FOUND
       if (picture?.isStarted === true && !picture.hasIdr) this.#isSpsTrusted = false
       picture = { timestamp, hasSps: false, hasPps: false, hasIdr: false, isStarted: false }
       this.#picture = picture
@@ -57,7 +50,7 @@ export class KeyframeFinder {
       else if (type === NAL_TYPE.idrSlice) picture.hasIdr = true
     }
     picture.isStarted ||= startsKeyframe
-    if (!picture.hasIdr || hadIdr) return startsKeyframe ? { startsKeyframe, missingSets: [] } : NOTHING
+    if (!picture.hasIdr || hadIdr) return startsKeyframe ? { startsKeyframe, missingSets: [] } : NOTHING_FOUND
     const track = this.#sets.activate()
     const isComplete = picture.hasSps && picture.hasPps && (picture.isStarted || startsKeyframe)
     if (isComplete || track === undefined) return { startsKeyframe, missingSets: [] }
@@ -86,7 +79,6 @@ function beginnings(payload: Uint8Array): Uint8Array[] {
   return nalUnits
 }
 
-const NOTHING: KeyframeFinding = { startsKeyframe: false, missingSets: [] }
 const STAP_A = 24
 const FU_A = 28
 const FU_START = 0x80
