@@ -1,5 +1,7 @@
 import { z } from "zod"
+import { Access } from "./config-access.ts"
 import { GatewayError } from "./errors.ts"
+import { VIDEO_CODECS } from "./media/codec.ts"
 
 const host = z.string().min(1)
 const port = z.coerce.number().int().min(0).max(65_535) // 0 asks the system for a free port; tests use it
@@ -7,16 +9,13 @@ const positive = z.coerce.number().int().positive()
 const bitrateBps = z.coerce.number().int().min(16_000).max(510_000)
 
 /** A list in a file, or text with commas in an environment variable. */
-const addressList = z.preprocess(
-  (value) =>
-    typeof value === "string"
-      ? value
-          .split(",")
-          .map((part) => part.trim())
-          .filter(Boolean)
-      : value,
-  z.array(z.union([z.ipv4(), z.ipv6()])).max(8),
-)
+function listOf<Item extends z.ZodArray>(list: Item) {
+  const split = (text: string) => text.split(",").map((part) => part.trim())
+  return z.preprocess((value) => (typeof value === "string" ? split(value).filter(Boolean) : value), list)
+}
+
+const addressList = listOf(z.array(z.union([z.ipv4(), z.ipv6()])).max(8))
+const videoCodecList = listOf(z.array(z.enum(VIDEO_CODECS)).min(1))
 
 const Http = z.strictObject({
   host: host.default("0.0.0.0").describe("address that the HTTP server listens on"),
@@ -40,6 +39,9 @@ const Media = z.strictObject({
   publicAddresses: addressList
     .default([])
     .describe("addresses to announce to WebRTC peers, best first; needed behind NAT"),
+  videoCodecs: videoCodecList
+    .default([...VIDEO_CODECS])
+    .describe("video codecs that WHIP publishers may send, best first"),
   maxSessions: positive.default(2_000).describe("WHIP and WHEP sessions at once"),
   connectTimeoutMs: positive.default(15_000).describe("time from the answer to media"),
   idleTimeoutMs: positive.default(10_000).describe("a WebRTC peer that is silent for so long is ended"),
@@ -56,6 +58,15 @@ const Hub = z.strictObject({
   cacheMaxBytes: positive.default(32 * 1024 * 1024).describe("what is kept of each stream since its last keyframe"),
   cacheMaxMs: positive.default(30_000).describe("the same, in time"),
   keyframeRequestIntervalMs: positive.default(1_000).describe("publishers are asked for a keyframe at most so often"),
+  graceMs: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .default(5_000)
+    .describe("a stream waits so long for a publisher that lost its connection; 0: not at all"),
+  silentTakeoverMs: positive
+    .default(1_000)
+    .describe("a publisher without token that is silent for so long may be replaced by another without token"),
 })
 
 const Audio = z.strictObject({
@@ -84,6 +95,7 @@ export const Config = z.strictObject({
   rtmp: Rtmp.prefault({}),
   media: Media.prefault({}),
   hub: Hub.prefault({}),
+  access: Access.prefault({}),
   audio: Audio.prefault({}),
   log: Log.prefault({}),
   shutdown: Shutdown.prefault({}),
@@ -110,17 +122,23 @@ export function loadConfig(file: unknown, env: Readonly<Record<string, string | 
   if (typeof file !== "object" || file === null || Array.isArray(file)) {
     throw new GatewayError("config.invalid", "the configuration file must hold one JSON object")
   }
-  const input: Record<string, unknown> = { ...file }
+  let input: object = file
   for (const [name, value] of Object.entries(env)) {
     if (!name.startsWith(ENV_PREFIX) || value === undefined || value === "") continue
-    const [section = "", key, ...rest] = name.slice(ENV_PREFIX.length).toLowerCase().split("__").map(camelCase)
-    if (key === undefined || key === "" || rest.length > 0) {
+    const path = name.slice(ENV_PREFIX.length).toLowerCase().split("__").map(camelCase)
+    if (path.length < 2 || path.includes("")) {
       throw new GatewayError("config.invalid", `${name}: name a section and a key, as in ${ENV_PREFIX}RTMP__PORT`)
     }
-    const before = input[section]
-    input[section] = { ...(typeof before === "object" ? before : {}), [key]: value }
+    input = withValueAt(input, path, value)
   }
   return parseConfig(input)
+}
+
+/** A copy of an object in which the value stands at the path; the rest is shared with the original. */
+function withValueAt(object: object, [key = "", ...rest]: readonly string[], value: string): object {
+  const before = (object as Record<string, unknown>)[key]
+  const inner = typeof before === "object" && before !== null ? before : {}
+  return { ...object, [key]: rest.length === 0 ? value : withValueAt(inner, rest, value) }
 }
 
 function camelCase(name: string): string {

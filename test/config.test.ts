@@ -30,6 +30,19 @@ describe("layers", () => {
     expect(loadConfig({}, env).media.publicAddresses).toEqual(["192.0.2.1", "2001:db8::1"])
   })
 
+  test("a key of a group within a section has three parts, and rules are JSON", () => {
+    const rules = [{ stream: "live/*", publish: { tokens: ["stream-key"] }, play: "anyone" }]
+    const { access } = loadConfig(
+      { access: { callbacks: { timeoutMs: 1_000 } } },
+      {
+        WHIPSTITCH_ACCESS__CALLBACKS__ON_PUBLISH: "http://127.0.0.1/publish",
+        WHIPSTITCH_ACCESS__RULES: JSON.stringify(rules),
+      },
+    )
+    expect(access.callbacks).toMatchObject({ timeoutMs: 1_000, onPublish: "http://127.0.0.1/publish" })
+    expect(access.rules).toEqual(rules)
+  })
+
   test("other programs' variables and empty ones are left alone", () => {
     expect(messageOf({}, { PATH: "/bin", WHIPSTITCH_HTTP__PORT: "" })).toBe("no error")
   })
@@ -42,6 +55,24 @@ describe("mistakes name their key", () => {
     { name: "a port that is none", file: { http: { port: 70_000 } }, names: /http\.port/ },
     { name: "a word for a number", file: { hub: { maxStreams: "many" } }, names: /hub\.maxStreams/ },
     { name: "a name for an address", file: { media: { publicAddresses: ["example.org"] } }, names: /publicAddresses/ },
+    { name: "a pattern that is none", file: ruleFile({ stream: "live" }), names: /rules\[0\]\.stream/ },
+    { name: "a rule that demands nothing", file: ruleFile({ play: {} }), names: /rules\[0\]\.play/ },
+    { name: "a rule with a mistyped word", file: ruleFile({ play: "everyone" }), names: /rules\[0\]\.play/ },
+    { name: "a rule that says nothing of playing", file: ruleFile({ play: undefined }), names: /rules\[0\]\.play/ },
+    { name: "a rule by JWT without a key", file: ruleFile({ play: { jwt: true } }), names: /access\.jwt/ },
+    { name: "a rule by callback without its address", file: ruleFile({ play: { callback: true } }), names: /onPlay/ },
+    { name: "a short token", file: { access: { playTokens: ["secret"] } }, names: /playTokens\[0\]/ },
+    { name: "a short secret", file: { access: { jwt: { secret: "x".repeat(31) } } }, names: /jwt\.secret/ },
+    {
+      name: "two keys for JWT",
+      file: { access: { jwt: { secret: "x".repeat(32), jwksUrl: "https://example.org" } } },
+      names: /exactly one of secret/,
+    },
+    {
+      name: "a callback with a password in its address",
+      file: { access: { callbacks: { onPlay: "http://a:b@example.org" } } },
+      names: /onPlay/,
+    },
     { name: "a file that is a list", file: [], names: /JSON object/ },
   ])("$name", ({ file, names }) => {
     expect(messageOf(file)).toMatch(names)
@@ -50,8 +81,14 @@ describe("mistakes name their key", () => {
   test.each([
     { variable: "WHIPSTITCH_RTMP__PROT", names: /prot/ },
     { variable: "WHIPSTITCH_PORT", names: /WHIPSTITCH_PORT/ },
-    { variable: "WHIPSTITCH_A__B__C", names: /WHIPSTITCH_A__B__C/ },
+    { variable: "WHIPSTITCH_RTMP__", names: /WHIPSTITCH_RTMP__/ },
+    { variable: "WHIPSTITCH_RTMP__PORT__PORT", names: /rtmp\.port/ },
+    { variable: "WHIPSTITCH_ACCESS__RULES", names: /access\.rules/ },
   ])("the variable $variable", ({ variable, names }) => {
     expect(messageOf({}, { [variable]: "1" })).toMatch(names)
   })
 })
+
+function ruleFile(rule: object): object {
+  return { access: { rules: [{ stream: "*", publish: "anyone", play: "anyone", ...rule }] } }
+}

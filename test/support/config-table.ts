@@ -3,12 +3,8 @@ import { Config } from "../../src/config.ts"
 
 /** The README's table of configuration keys, made from the schema. */
 export function configTable(): string {
-  const sections = z.toJSONSchema(Config, { io: "input", unrepresentable: "any" }).properties as Sections
-  const rows = Object.entries(sections).flatMap(([section, { properties }]) =>
-    Object.entries(properties).map(([key, { default: value, description }]) => {
-      return `| \`${section}.${key}\` | ${formatDefault(value)} | ${description} |`
-    }),
-  )
+  const { properties } = z.toJSONSchema(Config, { io: "input", unrepresentable: "any" }) as Schema
+  const rows = Object.entries(properties ?? {}).flatMap(([section, schema]) => tableRows(section, schema))
   return ["| key | default | what it is |", "| --- | --- | --- |", ...rows, ""].join("\n")
 }
 
@@ -17,10 +13,19 @@ export function withConfigTable(readme: string): string {
   return readme.replace(MARKED, (_, start: string, end: string) => `${start}\n${configTable()}${end}`)
 }
 
-type Sections = Record<string, { properties: Record<string, { default: unknown; description: string }> }>
+interface Schema {
+  readonly properties?: Record<string, Schema>
+  readonly default?: unknown
+  readonly description?: string
+}
+
+function tableRows(path: string, { properties, default: value, description }: Schema): string[] {
+  if (properties === undefined) return [`| \`${path}\` | ${formatDefault(value)} | ${description} |`]
+  return Object.entries(properties).flatMap(([key, schema]) => tableRows(`${path}.${key}`, schema))
+}
 
 function formatDefault(value: unknown): string {
-  return value === undefined ? "none" : `\`${String(value)}\``
+  return value === undefined || String(value) === "" ? "none" : `\`${String(value)}\``
 }
 
 const MARKED = /(<!-- config table -->)[\s\S]*?(<!-- end of config table -->)/

@@ -1,0 +1,46 @@
+import type { Protocol } from "../hub/live-stream.ts"
+import type { StreamName } from "../hub/stream-name.ts"
+
+/** What a session wants to do with a stream. */
+export type AccessAction = "publish" | "play"
+
+/** A session that wants to begin. */
+export interface AccessRequest {
+  readonly action: AccessAction
+  readonly stream: StreamName
+  /** Bearer token, stream key or JWT as the peer gave it; never logged. */
+  readonly token: string | undefined
+  readonly protocol: Protocol
+  /** Where it is known before the session begins. */
+  readonly sessionId?: string
+  readonly remoteAddress: string | undefined
+}
+
+/** How a session went. */
+export interface SessionOutcome {
+  readonly sessionId: string
+  readonly reason: string
+  readonly durationMs: number
+  /** Media received from a publisher or sent to a viewer. */
+  readonly bytes: number
+}
+
+/** Permission for one session. */
+export interface AccessGrant {
+  /** Who it is, made of the credentials so that it tells nothing of them; undefined for those who showed none. */
+  readonly identity: string | undefined
+  /** To be called when the session is over, also when it never began; only the first call counts, and it never blocks. */
+  ended(outcome: SessionOutcome): void
+}
+
+/** Decides who may publish, play and administer. */
+export interface AccessControl {
+  /** Throws `access.required`, `access.invalid`, `access.denied` and `access.unavailable`. */
+  authorize(request: AccessRequest): Promise<AccessGrant>
+  /** Whether a list may show a stream to the bearer; asks no callback, so a stream that needs one is not shown. */
+  mayPlay(stream: StreamName, token: string | undefined): Promise<boolean>
+  /** The same for many streams, with the token verified once. */
+  playFilter(token: string | undefined): Promise<(stream: StreamName) => boolean>
+  /** Throws `access.required`, `access.invalid` and `access.denied`. */
+  requireAdmin(token: string | undefined): Promise<void>
+}
