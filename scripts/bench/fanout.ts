@@ -91,7 +91,7 @@ async function benchFanout(profile: SrtpProfile): Promise<void> {
   )
   const sink = await openSink()
   const remote = new RemoteAddress()
-  remote.moveTo({ family: 4, address: "127.0.0.1", port: sink.port })
+  remote.moveTo({ transport: "udp", family: 4, address: "127.0.0.1", port: sink.port })
   const fanout = new TypeScriptFanout((datagram, to) => port.send(datagram, to))
   const keys = { profile, local: masterOf(profile), remote: masterOf(profile) }
   for (let n = 0; n < viewers; n++) {

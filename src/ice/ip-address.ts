@@ -7,6 +7,16 @@ export interface SocketAddress {
   readonly port: number
 }
 
+/** A socket address and the protocol that it belongs to: what RFC 8445 section 4 calls a transport address. */
+export interface TransportAddress extends SocketAddress {
+  readonly transport: "udp" | "tcp"
+}
+
+/** One text for each transport address, to find it again by. */
+export function pathKey({ transport, address, port }: TransportAddress): string {
+  return `${transport} ${address} ${port}`
+}
+
 /**
  * Bytes of an address in text form: 4 for IPv4, 16 for IPv6 (RFC 4291 section 2.2, with `::`, an embedded IPv4 tail and a
  * zone, which is left out). Throws `stun.message` for anything else.

@@ -1,6 +1,6 @@
 import { GatewayError } from "../errors.ts"
 import { ByteWriter } from "../media/bytes.ts"
-import type { SocketAddress } from "./ip-address.ts"
+import { pathKey, type TransportAddress } from "./ip-address.ts"
 import {
   BINDING,
   CLASS_ERROR,
@@ -24,8 +24,8 @@ import {
   XOR_MAPPED_ADDRESS,
 } from "./stun.ts"
 
-/** ICE credentials of one session: ours, and the peer's ufrag where the offer told it. */
-export interface IceCredentials {
+/** What checks of a session must show: our login, and the peer's ufrag where its session description is there. */
+export interface CheckCredentials {
   readonly localUfrag: string
   readonly localPwd: string
   readonly remoteUfrag?: string | undefined
@@ -36,6 +36,8 @@ export type IceOutcome<Session> =
   | {
       readonly type: "answered"
       readonly session: Session
+      /** The ufrag that the check named, which tells the old credentials from the new ones after an ICE restart. */
+      readonly localUfrag: string
       readonly response: Uint8Array
       /** True where this check made its source the address to send to. */
       readonly selected: boolean
@@ -47,8 +49,10 @@ export type IceOutcome<Session> =
 
 interface Entry<Session> {
   readonly session: Session
+  readonly localUfrag: string
   readonly key: Uint8Array
-  readonly username: string | undefined
+  username: string | undefined
+  /** Key of the path that was selected last. */
   selected: string | undefined
 }
 
@@ -66,28 +70,43 @@ export class IceLiteResponder<Session> {
     this.#hmacSha1 = hmacSha1
   }
 
-  /** Number of sessions registered. */
+  /** Number of ufrags registered; a session has two while it waits for the first check after an ICE restart. */
   get size(): number {
     return this.#entries.size
   }
 
-  register(credentials: IceCredentials, session: Session): void {
+  /** Makes checks that name this ufrag lead to the session. */
+  register(credentials: CheckCredentials, session: Session): void {
     const { localUfrag, localPwd, remoteUfrag } = credentials
     if (this.#entries.has(localUfrag)) throw new Error(`ufrag ${localUfrag} is taken`)
     this.#entries.set(localUfrag, {
       session,
+      localUfrag,
       key: new TextEncoder().encode(localPwd),
       username: remoteUfrag === undefined ? undefined : `${localUfrag}:${remoteUfrag}`,
       selected: undefined,
     })
   }
 
+  /** From now on checks must name the peer's ufrag too: its answer has come. */
+  setRemoteUfrag(localUfrag: string, remoteUfrag: string): void {
+    const entry = this.#entries.get(localUfrag)
+    if (entry) entry.username = `${localUfrag}:${remoteUfrag}`
+  }
+
+  /** The path is gone: where it was the selected one, the next authenticated check selects another. */
+  forgetPath(localUfrag: string, path: TransportAddress): void {
+    const entry = this.#entries.get(localUfrag)
+    if (entry?.selected === pathKey(path)) entry.selected = undefined
+  }
+
+  /** Forgets a ufrag; unknown ones are no error. */
   remove(localUfrag: string): void {
     this.#entries.delete(localUfrag)
   }
 
   /** Takes one datagram that begins with a byte from 0 to 3; borrows it and never throws. */
-  push(datagram: Uint8Array, source: SocketAddress): IceOutcome<Session> {
+  push(datagram: Uint8Array, source: TransportAddress): IceOutcome<Session> {
     if (datagram.length > MAX_CHECK_BYTES) return MALFORMED
     try {
       return this.#handle(datagram, parseStunMessage(datagram), source)
@@ -97,7 +116,7 @@ export class IceLiteResponder<Session> {
     }
   }
 
-  #handle(datagram: Uint8Array, message: ParsedStunMessage, source: SocketAddress): IceOutcome<Session> {
+  #handle(datagram: Uint8Array, message: ParsedStunMessage, source: TransportAddress): IceOutcome<Session> {
     if (message.method !== BINDING) return UNKNOWN
     if (message.messageClass === CLASS_INDICATION) return INDICATION
     if (message.messageClass !== CLASS_REQUEST) return UNKNOWN // a lite agent asks nothing, so nobody answers it
@@ -121,7 +140,7 @@ export class IceLiteResponder<Session> {
     return this.#answer(message, entry, source)
   }
 
-  #answer(message: ParsedStunMessage, entry: Entry<Session>, source: SocketAddress): IceOutcome<Session> {
+  #answer(message: ParsedStunMessage, entry: Entry<Session>, source: TransportAddress): IceOutcome<Session> {
     const value = serializeXorAddress(source, message.transactionId)
     const response = serializeStunMessage(
       {
@@ -132,11 +151,11 @@ export class IceLiteResponder<Session> {
       },
       { key: entry.key, hmacSha1: this.#hmacSha1 },
     )
-    const path = `${source.address} ${source.port}`
+    const path = pathKey(source)
     const isNominated = findAttribute(message, USE_CANDIDATE) !== undefined
     const selected = entry.selected === undefined || (isNominated && entry.selected !== path)
     if (selected) entry.selected = path
-    return { type: "answered", session: entry.session, response, selected }
+    return { type: "answered", session: entry.session, localUfrag: entry.localUfrag, response, selected }
   }
 
   /** Errors 400 and 401 go out unsigned, as their receiver shares no password with us; none is longer than what it answers. */

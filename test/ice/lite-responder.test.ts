@@ -1,7 +1,7 @@
 import { createHmac } from "node:crypto"
 import fc from "fast-check"
 import { beforeEach, describe, expect, test } from "vitest"
-import type { SocketAddress } from "../../src/ice/ip-address.ts"
+import type { TransportAddress } from "../../src/ice/ip-address.ts"
 import { IceLiteResponder } from "../../src/ice/lite-responder.ts"
 import {
   BINDING,
@@ -25,8 +25,8 @@ import {
 const hmacSha1 = (key: Uint8Array, data: Uint8Array) => new Uint8Array(createHmac("sha1", key).update(data).digest())
 const ascii = (text: string) => new TextEncoder().encode(text)
 
-const HOME: SocketAddress = { family: 4, address: "192.0.2.7", port: 50_000 }
-const MOBILE: SocketAddress = { family: 6, address: "2001:db8::7", port: 50_001 }
+const HOME: TransportAddress = { transport: "udp", family: 4, address: "192.0.2.7", port: 50_000 }
+const MOBILE: TransportAddress = { transport: "udp", family: 6, address: "2001:db8::7", port: 50_001 }
 const TRANSACTION = ascii("transaction!")
 const NOMINATE: StunAttribute = { type: USE_CANDIDATE, value: new Uint8Array(0) }
 
@@ -69,7 +69,7 @@ test("answers a check that has neither PRIORITY nor a role, from an address nobo
 })
 
 test("the first check selects the address, and only USE-CANDIDATE moves it", () => {
-  const selected = (attributes: StunAttribute[], source: SocketAddress) => {
+  const selected = (attributes: StunAttribute[], source: TransportAddress) => {
     const outcome = responder.push(good(attributes), source)
     return outcome.type === "answered" && outcome.selected
   }

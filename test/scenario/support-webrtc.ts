@@ -98,7 +98,7 @@ export class TestViewer {
     const keys = keysFrom(port)
     this.#unprotector = createUnprotector(keys.local)
     const remote = new RemoteAddress()
-    remote.moveTo({ family: 4, address: "192.0.2.1", port })
+    remote.moveTo({ transport: "udp", family: 4, address: "192.0.2.1", port })
     this.link = new LossyLink((datagram) => this.#receive(datagram), link)
     gateway.route(remote, (datagram) => this.#onSent(datagram))
     const peer = fakePeer(

@@ -1,13 +1,6 @@
 import { networkInterfaces } from "node:os"
 import { parseIpAddress } from "../../ice/ip-address.ts"
-
-/** One `a=candidate` of type host, component 1, UDP. RFC 8839 section 5.1. */
-export interface HostCandidate {
-  readonly foundation: string
-  readonly priority: number
-  readonly address: string
-  readonly port: number
-}
+import type { LocalCandidate } from "../../sdp/serialize.ts"
 
 /** An address of this machine. */
 export interface InterfaceAddress {
@@ -24,16 +17,18 @@ export interface CandidateInput {
   readonly interfaces: readonly InterfaceAddress[]
   /** Our address as the HTTP request of this session saw it, if it is known: that one surely works. */
   readonly requestAddress?: string | undefined
+  /** Of UDP, and of TCP too where there is such. */
   readonly port: number
+  readonly hasTcp: boolean
 }
 
 /**
  * The candidates to announce, best first: what the configuration says, then the address that the peer reached us at, then the real
- * interfaces with IPv4 before IPv6. Few, as OBS and ffmpeg choose badly among many and ffmpeg takes the first. Loopback
+ * interfaces with IPv4 before IPv6; at the end all of them once more by TCP. Few, as OBS and ffmpeg choose badly among many and ffmpeg takes the first. Loopback
  * comes only where there is nothing else, or last where the peer is on this machine: Chromium reaches it, Firefox and
  * GStreamer do not.
  */
-export function chooseCandidates(input: CandidateInput): HostCandidate[] {
+export function chooseCandidates(input: CandidateInput): LocalCandidate[] {
   const requestAddress = input.requestAddress?.replace(/^::ffff:(?=\d+\.)/, "")
   const own = input.interfaces.filter(({ address }) => isBound(address, input.boundHosts))
   const ranked = own
@@ -46,12 +41,9 @@ export function chooseCandidates(input: CandidateInput): HostCandidate[] {
   const others = ranked.slice(0, MAX_INTERFACE_CANDIDATES)
   const addresses = [...input.publicAddresses, ...others]
   if (addresses.length === 0 || isLocalRequest) addresses.push(...loopback)
-  return [...new Set(addresses)].map((address, index) => ({
-    foundation: String(index + 1),
-    priority: TYPE_PREFERENCE_HOST * 2 ** 24 + (MAX_LOCAL_PREFERENCE - index) * 2 ** 8 + 255,
-    address,
-    port: input.port,
-  }))
+  const unique = [...new Set(addresses)]
+  const protocols = input.hasTcp ? (["udp", "tcp"] as const) : (["udp"] as const)
+  return protocols.flatMap((protocol) => unique.map((address) => ({ protocol, address, port: input.port })))
 }
 
 /** All addresses of this machine. */
@@ -90,5 +82,3 @@ function isUniqueLocal(address: string): boolean {
 const VIRTUAL_INTERFACE = /^(docker|br-|veth|virbr|vmnet|vboxnet|cni|flannel|cali)/
 const UNUSABLE = 10
 const MAX_INTERFACE_CANDIDATES = 4
-const TYPE_PREFERENCE_HOST = 126
-const MAX_LOCAL_PREFERENCE = 65_535

@@ -1,10 +1,12 @@
+import { randomUUID } from "node:crypto"
 import { GatewayError } from "../../errors.ts"
-import type { SocketAddress } from "../../ice/ip-address.ts"
+import type { IceLiteResponder } from "../../ice/lite-responder.ts"
 import { isRtcp } from "../../rtp/packet.ts"
 import { DtlsSession } from "./dtls-session.ts"
 import type { Fingerprint } from "./dtls-verify.ts"
+import { IceCredentials, type IceLogin } from "./ice-credentials.ts"
 import type { DtlsIdentity } from "./identity.ts"
-import { RemoteAddress } from "./remote-address.ts"
+import { type NetworkPath, RemoteAddress } from "./remote-address.ts"
 import type { SrtpKeys } from "./srtp/keys.ts"
 import { SrtcpSession } from "./srtp/srtcp.ts"
 import { createUnprotector, type SrtpUnprotector } from "./srtp/unprotect.ts"
@@ -29,15 +31,21 @@ export interface WebRtcPeerEvents {
   closed?(reason: PeerCloseReason): void
 }
 
+/** What the peer's session description says of its side of the transport. */
+export interface RemoteParameters {
+  /** `a=fingerprint` lines; the peer's certificate must match one of them. */
+  readonly fingerprints: readonly Fingerprint[]
+  /** Our role: `server` where the peer's setup is active or actpass, `client` where it is passive. */
+  readonly dtlsRole: "server" | "client"
+  /** The peer's ufrag: its checks must name it. */
+  readonly ufrag: string
+}
+
 /** How a session is opened. */
 export interface WebRtcPeerOptions {
-  /** `a=fingerprint` lines of the offer; the peer's certificate must match one of them. */
-  readonly remoteFingerprints: readonly Fingerprint[]
-  /** `server` answers `setup:passive`, which is right unless the offer says passive itself. */
-  readonly dtlsRole: "server" | "client"
-  /** From the offer; where it is given, checks must name it. */
-  readonly remoteUfrag?: string | undefined
   readonly events: WebRtcPeerEvents
+  /** Left out where we make the offer: `setRemote` follows with the answer. */
+  readonly remote?: RemoteParameters
 }
 
 /** Counters of one session. */
@@ -52,12 +60,20 @@ export interface WebRtcPeerStats {
 export interface WebRtcPeer {
   /** Unguessable and fit for a URL. */
   readonly id: string
+  /** The newest login, also while a restart waits for its first check. */
   readonly localUfrag: string
   readonly localPwd: string
-  /** For the answer. */
-  readonly setup: "passive" | "active"
+  /** For our session description; `actpass` as long as the peer's is not there. */
+  readonly setup: "actpass" | "passive" | "active"
   readonly remote: RemoteAddress
   readonly stats: Readonly<WebRtcPeerStats>
+  /** The peer's answer to our offer, once; the handshake begins. */
+  setRemote(remote: RemoteParameters): void
+  /**
+   * ICE restart: a new login for the answer. The old one is good, and media stays on its path, until the first authenticated check
+   * under the new one; if none comes, the session goes on as before.
+   */
+  restartIce(remoteUfrag: string): IceLogin
   /** Encrypts and sends a compound RTCP packet; nothing happens before `connected` and after the end. */
   sendRtcp(compound: Uint8Array): void
   /** Says goodbye and ends the session; the text is for the log. */
@@ -67,9 +83,11 @@ export interface WebRtcPeer {
 /** What a session needs of the transport that it belongs to. */
 export interface PeerHost {
   readonly identity: DtlsIdentity
+  /** Where the session is found by its ufrags. */
+  readonly responder: IceLiteResponder<TransportPeer | undefined>
   nowMs(): number
-  send(datagram: Uint8Array, to: SocketAddress): void
-  /** The session is over; its addresses and ufrag are free again. */
+  send(datagram: Uint8Array, to: NetworkPath): void
+  /** The session is over; its addresses are free again. */
   release(peer: TransportPeer): void
   /** An error that nobody expected. */
   onBug(error: unknown): void
@@ -77,48 +95,62 @@ export interface PeerHost {
 
 /** How long a session may do without. */
 export interface PeerLimits {
+  /** From the session descriptions to keys. */
   readonly connectTimeoutMs: number
+  /** Without an authenticated check, SRTP or SRTCP packet. */
   readonly idleTimeoutMs: number
+  /** For the answer to an offer of ours. */
+  readonly answerTimeoutMs: number
 }
 
 /** The transport's side of a session. */
 export class TransportPeer implements WebRtcPeer {
-  readonly id: string
-  readonly localUfrag: string
-  readonly localPwd: string
-  readonly setup: "passive" | "active"
+  readonly id = randomUUID()
   readonly remote = new RemoteAddress()
   readonly stats: WebRtcPeerStats = { receivedPackets: 0, receivedBytes: 0, droppedPackets: 0 }
-  /** Sources whose checks were authentic, oldest first, as keys of the transport's table. */
-  readonly sources = new Set<string>()
   readonly #host: PeerHost
   readonly #events: WebRtcPeerEvents
-  readonly #dtls: DtlsSession
+  readonly #credentials: IceCredentials<TransportPeer | undefined>
+  #dtlsRole: "server" | "client" | undefined
+  #dtls: DtlsSession | undefined
   #keys: SrtpKeys | undefined
   #unprotector: SrtpUnprotector | undefined
   #srtcp: SrtcpSession | undefined
   #lastHeardMs: number
   #isEnded = false
 
-  constructor(
-    host: PeerHost,
-    credentials: { readonly id: string; readonly localUfrag: string; readonly localPwd: string },
-    options: WebRtcPeerOptions,
-  ) {
+  constructor(host: PeerHost, { events, remote }: WebRtcPeerOptions) {
     this.#host = host
-    this.#events = options.events
+    this.#events = events
     this.#lastHeardMs = host.nowMs()
-    this.id = credentials.id
-    this.localUfrag = credentials.localUfrag
-    this.localPwd = credentials.localPwd
-    this.setup = options.dtlsRole === "server" ? "passive" : "active"
-    const dtls = { identity: host.identity, role: options.dtlsRole, fingerprints: options.remoteFingerprints }
-    this.#dtls = new DtlsSession(dtls, {
-      send: (datagram) => this.#host.send(datagram, this.remote),
-      connected: (keys) => this.#connect(keys),
-      failed: (error) => this.#end({ type: "failed", error }),
-      closed: () => this.#end({ type: "closedByPeer" }),
-    })
+    this.#credentials = new IceCredentials<TransportPeer | undefined>(host.responder, this, remote?.ufrag)
+    if (remote) this.#openDtls(remote)
+  }
+
+  get localUfrag(): string {
+    return this.#credentials.current.ufrag
+  }
+
+  get localPwd(): string {
+    return this.#credentials.current.pwd
+  }
+
+  get setup(): "actpass" | "passive" | "active" {
+    return this.#dtlsRole === undefined ? "actpass" : SETUP_OF_ROLE[this.#dtlsRole]
+  }
+
+  setRemote(remote: RemoteParameters): void {
+    if (this.#dtls) throw new Error("the peer's session description is there already")
+    if (this.#isEnded) return
+    this.#credentials.setRemoteUfrag(remote.ufrag)
+    this.#lastHeardMs = this.#host.nowMs()
+    const dtls = this.#openDtls(remote)
+    if (this.remote.isKnown) dtls.start()
+  }
+
+  restartIce(remoteUfrag: string): IceLogin {
+    if (this.#isEnded) throw new GatewayError("session.not_found", "the session has ended")
+    return this.#credentials.restart(remoteUfrag)
   }
 
   sendRtcp(compound: Uint8Array): void {
@@ -129,17 +161,23 @@ export class TransportPeer implements WebRtcPeer {
     this.#end({ type: "closedByUs", text })
   }
 
-  /** An authenticated check came; `selected` makes its source the address to send to. */
-  pushCheck(source: SocketAddress, selected: boolean): void {
+  /** An authenticated check came under this ufrag; `selected` makes its source the address to send to. */
+  pushCheck(source: NetworkPath, localUfrag: string, selected: boolean): void {
+    this.#credentials.confirm(localUfrag)
     this.#lastHeardMs = this.#keys ? this.#host.nowMs() : this.#lastHeardMs
     if (!selected) return
     const isFirst = !this.remote.isKnown
     this.remote.moveTo(source)
-    if (isFirst) this.#dtls.start()
+    if (isFirst) this.#dtls?.start()
+  }
+
+  /** A path is gone: the next authenticated check may select another. */
+  forgetPath(path: NetworkPath): void {
+    this.#credentials.forgetPath(path)
   }
 
   pushDtls(datagram: Uint8Array): void {
-    if (!this.#isEnded) this.#dtls.push(datagram)
+    if (!this.#isEnded) this.#dtls?.push(datagram)
   }
 
   /** Takes an SRTP or SRTCP packet, told apart by the second byte (RFC 5761 section 4). Throws `srtp.packet`, and what the events throw. */
@@ -158,14 +196,15 @@ export class TransportPeer implements WebRtcPeer {
   }
 
   /** Ends the session if it did not connect in time, or was silent for too long. */
-  checkTimeout({ connectTimeoutMs, idleTimeoutMs }: PeerLimits): void {
+  checkTimeout({ answerTimeoutMs, connectTimeoutMs, idleTimeoutMs }: PeerLimits): void {
     const idleMs = this.#host.nowMs() - this.#lastHeardMs
     if (this.#keys) {
       if (idleMs >= idleTimeoutMs) this.#end({ type: "silent", idleMs })
+    } else if (!this.#dtls) {
+      if (idleMs >= answerTimeoutMs) this.#fail(`no answer to our offer after ${answerTimeoutMs} ms`)
     } else if (idleMs >= connectTimeoutMs) {
       const step = this.remote.isKnown ? this.#dtls.alertText || "DTLS handshake" : "no connectivity check"
-      const error = new GatewayError("dtls.handshake", `not connected after ${connectTimeoutMs} ms: ${step}`)
-      this.#end({ type: "failed", error })
+      this.#fail(`not connected after ${connectTimeoutMs} ms: ${step}`)
     }
   }
 
@@ -173,6 +212,21 @@ export class TransportPeer implements WebRtcPeer {
   fail(error: unknown): void {
     this.#host.onBug(error)
     this.#end({ type: "bug", error })
+  }
+
+  #openDtls({ fingerprints, dtlsRole }: RemoteParameters): DtlsSession {
+    const dtls = new DtlsSession(
+      { identity: this.#host.identity, role: dtlsRole, fingerprints },
+      {
+        send: (datagram) => this.#host.send(datagram, this.remote),
+        connected: (keys) => this.#connect(keys),
+        failed: (error) => this.#end({ type: "failed", error }),
+        closed: () => this.#end({ type: "closedByPeer" }),
+      },
+    )
+    this.#dtlsRole = dtlsRole
+    this.#dtls = dtls
+    return dtls
   }
 
   #connect(keys: SrtpKeys): void {
@@ -193,10 +247,15 @@ export class TransportPeer implements WebRtcPeer {
     this.stats.receivedBytes += packet.length
   }
 
+  #fail(text: string): void {
+    this.#end({ type: "failed", error: new GatewayError("dtls.handshake", text) })
+  }
+
   #end(reason: PeerCloseReason): void {
     if (this.#isEnded) return
     this.#isEnded = true
-    this.#dtls.close()
+    this.#dtls?.close()
+    this.#credentials.close()
     this.#host.release(this)
     try {
       this.#events.closed?.(reason)
@@ -205,3 +264,5 @@ export class TransportPeer implements WebRtcPeer {
     }
   }
 }
+
+const SETUP_OF_ROLE = { server: "passive", client: "active" } as const

@@ -1,15 +1,25 @@
-import { createHmac, randomBytes, randomUUID } from "node:crypto"
+import { createHmac } from "node:crypto"
 import { GatewayError } from "../../errors.ts"
-import type { SocketAddress } from "../../ice/ip-address.ts"
 import { IceLiteResponder } from "../../ice/lite-responder.ts"
-import { chooseCandidates, type HostCandidate, readInterfaces } from "./candidates.ts"
+import type { LocalCandidate } from "../../sdp/serialize.ts"
+import { chooseCandidates, readInterfaces } from "./candidates.ts"
+import type { DatagramHandler } from "./datagram.ts"
+import { createIceLogin } from "./ice-credentials.ts"
 import { createIdentity, type DtlsIdentity } from "./identity.ts"
+import { PathTable } from "./path-table.ts"
+import type { NetworkPath } from "./remote-address.ts"
+import { type CandidateCheck, checkCandidate } from "./self-test.ts"
+import { TcpPort, type TcpPortHandlers } from "./tcp-port.ts"
 import { type PeerLimits, TransportPeer, type WebRtcPeer, type WebRtcPeerOptions } from "./transport-peer.ts"
-import { type DatagramHandler, UdpPort, type UdpPortOptions } from "./udp-port.ts"
+import { UdpPort, type UdpPortOptions } from "./udp-port.ts"
 
 /** How the transport is set up. */
-export interface WebRtcTransportOptions extends UdpPortOptions, PeerLimits {
+export interface WebRtcTransportOptions extends UdpPortOptions, Omit<PeerLimits, "answerTimeoutMs"> {
   readonly maxSessions: number
+  /** TCP on the same port number for peers that UDP does not reach. */
+  readonly tcp?: boolean
+  /** Output that may wait for a slow peer on TCP, in bytes. */
+  readonly tcpQueueMaxBytes?: number
   /** Addresses to announce before the machine's own, for example behind NAT. */
   readonly publicAddresses?: readonly string[]
   /** Milliseconds that only grow; tests hand in their own. */
@@ -34,21 +44,23 @@ export interface WebRtcTransportStats {
   readonly srtpDropped: number
   /** Datagrams that are nothing of this. */
   readonly unknownDatagrams: number
+  /** Datagrams that the system or a slow TCP peer did not take. */
   readonly sendErrors: number
+  readonly tcpConnections: number
+  /** TCP connections that were refused, or closed without an authenticated check. */
+  readonly tcpRefused: number
 }
 
 /**
- * All WebRTC sessions of the gateway on one UDP port. ICE checks lead to a session by their ufrag; from then on the source address does,
+ * All WebRTC sessions of the gateway on one port number, UDP and TCP. ICE checks lead to a session by their ufrag; from then on the source address does,
  * and only addresses with an authenticated check reach DTLS and SRTP at all.
  */
 export class WebRtcTransport {
   readonly identity: DtlsIdentity
   readonly #options: WebRtcTransportOptions
-  readonly #responder = new IceLiteResponder<TransportPeer>((key, data) =>
-    createHmac("sha1", key).update(data).digest(),
-  )
+  readonly #responder = new IceLiteResponder<TransportPeer | undefined>(hmacSha1)
   readonly #peers = new Set<TransportPeer>()
-  readonly #bySource = new Map<string, TransportPeer>()
+  readonly #paths = new PathTable<TransportPeer>()
   readonly #counts = {
     checksAnswered: 0,
     checksRefused: 0,
@@ -56,7 +68,8 @@ export class WebRtcTransport {
     unknownSourceDatagrams: 0,
     srtpDropped: 0,
   }
-  #port: UdpPort | undefined
+  #udp: UdpPort | undefined
+  #tcp: TcpPort | undefined
   #timer: NodeJS.Timeout | undefined
   #isClosing = false
 
@@ -65,16 +78,10 @@ export class WebRtcTransport {
     this.#options = options
   }
 
-  /** Opens the port; throws `listen.failed`. */
+  /** Opens the ports; throws `listen.failed`. */
   static async listen(options: WebRtcTransportOptions): Promise<WebRtcTransport> {
     const transport = new WebRtcTransport(await createIdentity(), options)
-    transport.#port = await UdpPort.open(options, {
-      stun: (datagram, source) => transport.#pushStun(datagram, source),
-      dtls: (datagram, source) => transport.#pushDtls(datagram, source),
-      srtp: (datagram, source) => transport.#pushSrtp(datagram, source),
-      onBug: options.onBug,
-      ...(options.miniSdp && { miniSdp: options.miniSdp }),
-    })
+    await transport.#openPorts()
     transport.#timer = setInterval(() => transport.checkTimeouts(), SWEEP_INTERVAL_MS)
     transport.#timer.unref()
     return transport
@@ -82,61 +89,121 @@ export class WebRtcTransport {
 
   /** The port, also where the configuration asked for any. */
   get port(): number {
-    return (this.#port as UdpPort).port
+    return (this.#udp as UdpPort).port
   }
 
   get stats(): WebRtcTransportStats {
-    const { droppedDatagrams, sendErrors } = this.#port as UdpPort
-    return { sessions: this.#peers.size, ...this.#counts, unknownDatagrams: droppedDatagrams, sendErrors }
+    const udp = this.#udp as UdpPort
+    return {
+      sessions: this.#peers.size,
+      ...this.#counts,
+      unknownDatagrams: udp.droppedDatagrams + (this.#tcp?.droppedDatagrams ?? 0),
+      sendErrors: udp.sendErrors + (this.#tcp?.sendErrors ?? 0),
+      tcpConnections: this.#tcp?.connectionCount ?? 0,
+      tcpRefused: this.#tcp?.refusedConnections ?? 0,
+    }
   }
 
   /** What to announce in an answer, best first; `requestAddress` is our end of the HTTP connection, if known. */
-  candidates(requestAddress?: string): HostCandidate[] {
+  candidates(requestAddress?: string): LocalCandidate[] {
     const { publicAddresses = [], hosts } = this.#options
     const interfaces = readInterfaces()
-    return chooseCandidates({ publicAddresses, boundHosts: hosts, interfaces, requestAddress, port: this.port })
+    const { port } = this
+    const hasTcp = this.#tcp !== undefined
+    return chooseCandidates({ publicAddresses, boundHosts: hosts, interfaces, requestAddress, port, hasTcp })
   }
 
-  /** Opens a session; it waits for the peer's checks. Throws `session.limit` or `gateway.closing`. */
+  /** Sends each announced candidate a check from another socket and says which ones were answered; takes a second at most. */
+  async selfTest(): Promise<CandidateCheck[]> {
+    const { ufrag, pwd } = createIceLogin()
+    this.#responder.register({ localUfrag: ufrag, localPwd: pwd }, undefined)
+    try {
+      const checks = this.candidates().map((candidate) => checkCandidate(candidate, { ufrag, pwd }, hmacSha1))
+      return await Promise.all(checks)
+    } finally {
+      this.#responder.remove(ufrag)
+    }
+  }
+
+  /**
+   * Opens a session; it waits for the peer's checks, and without `remote` also for `setRemote`, for `ANSWER_TIMEOUT_MS` at most. Throws
+   * `session.limit` or `gateway.closing`.
+   */
   open(options: WebRtcPeerOptions): WebRtcPeer {
     if (this.#isClosing) throw new GatewayError("gateway.closing", "the gateway is shutting down")
     if (this.#peers.size >= this.#options.maxSessions) {
       throw new GatewayError("session.limit", `there are ${this.#peers.size} WebRTC sessions already`)
     }
-    const localUfrag = randomBytes(6).toString("base64") // its alphabet is just that of ICE
-    const credentials = { id: randomUUID(), localUfrag, localPwd: randomBytes(24).toString("base64") }
     const host = {
       identity: this.identity,
+      responder: this.#responder,
       nowMs: () => this.#nowMs(),
-      send: (datagram: Uint8Array, to: SocketAddress) => this.send(datagram, to),
+      send: this.send,
       release: (peer: TransportPeer) => this.#release(peer),
       onBug: (error: unknown) => this.#options.onBug(error),
     }
-    const peer = new TransportPeer(host, credentials, options)
-    this.#responder.register({ ...credentials, remoteUfrag: options.remoteUfrag }, peer)
+    const peer = new TransportPeer(host, options)
     this.#peers.add(peer)
     return peer
   }
 
   /** Sends a datagram that is already encrypted; its memory must stay as it is for a while. */
-  readonly send = (datagram: Uint8Array, to: SocketAddress): void => {
-    this.#port?.send(datagram, to)
+  readonly send = (datagram: Uint8Array, to: NetworkPath): void => {
+    if (to.connection === undefined) this.#udp?.send(datagram, to)
+    else to.connection.send(datagram)
   }
 
   /** Ends the sessions that are out of time; runs by itself, and tests call it with their own clock. */
   checkTimeouts(): void {
-    for (const peer of this.#peers) peer.checkTimeout(this.#options)
+    const limits = { ...this.#options, answerTimeoutMs: ANSWER_TIMEOUT_MS }
+    for (const peer of this.#peers) peer.checkTimeout(limits)
+    this.#tcp?.checkTimeouts()
   }
 
-  /** Ends all sessions, with a goodbye, and closes the port. */
+  /** Ends all sessions, with a goodbye, and closes the ports. */
   async close(text: string): Promise<void> {
     this.#isClosing = true
     clearInterval(this.#timer)
     for (const peer of [...this.#peers]) peer.close(text)
-    await this.#port?.close()
+    await Promise.all([this.#udp?.close(), this.#tcp?.close()])
   }
 
-  #pushStun(datagram: Uint8Array, source: SocketAddress): void {
+  /** Where any port will do, the system chooses one that is free for UDP, and TCP or the other family may find it taken. */
+  async #openPorts(): Promise<void> {
+    const options = this.#options
+    const handlers: TcpPortHandlers = {
+      stun: (datagram, source) => this.#pushStun(datagram, source),
+      dtls: (datagram, source) => this.#pushDtls(datagram, source),
+      srtp: (datagram, source) => this.#pushSrtp(datagram, source),
+      closed: (path) => this.#paths.delete(path)?.forgetPath(path),
+      onBug: options.onBug,
+      ...(options.miniSdp && { miniSdp: options.miniSdp }),
+    }
+    for (let attempt = 1; ; attempt++) {
+      try {
+        this.#udp = await UdpPort.open(options, handlers)
+        if (options.tcp !== false) this.#tcp = await this.#openTcp(handlers)
+        return
+      } catch (error) {
+        await this.#udp?.close()
+        if (options.port !== 0 || attempt === MAX_PORT_ATTEMPTS) throw error
+      }
+    }
+  }
+
+  #openTcp(handlers: TcpPortHandlers): Promise<TcpPort> {
+    const { hosts, maxSessions, tcpQueueMaxBytes = TCP_QUEUE_BYTES } = this.#options
+    const limits = {
+      maxConnections: maxSessions + SPARE_TCP_CONNECTIONS,
+      maxWaitingPerAddress: MAX_WAITING_PER_ADDRESS,
+      checkTimeoutMs: TCP_CHECK_TIMEOUT_MS,
+      idleTimeoutMs: TCP_IDLE_TIMEOUT_MS,
+      maxQueueBytes: tcpQueueMaxBytes,
+    }
+    return TcpPort.open({ hosts, port: this.port, ...limits, nowMs: () => this.#nowMs() }, handlers)
+  }
+
+  #pushStun(datagram: Uint8Array, source: NetworkPath): void {
     const outcome = this.#responder.push(datagram, source)
     if (outcome.type === "dropped") {
       this.#counts.checksDropped++
@@ -149,35 +216,20 @@ export class WebRtcTransport {
     }
     this.#counts.checksAnswered++
     const peer = outcome.session
-    this.#route(keyOf(source), peer)
-    this.#guard(peer, () => peer.pushCheck(source, outcome.selected))
+    if (!peer) return // our own check
+    this.#tcp?.authenticate(source)
+    this.#paths.set(source, peer)
+    this.#guard(peer, () => peer.pushCheck(source, outcome.localUfrag, outcome.selected))
   }
 
-  /** Makes a source lead to the session whose check came from there last; each session has a few sources at most. */
-  #route(key: string, peer: TransportPeer): void {
-    const before = this.#bySource.get(key)
-    if (before === peer) return
-    before?.sources.delete(key)
-    this.#bySource.set(key, peer)
-    peer.sources.add(key)
-    if (peer.sources.size <= MAX_SOURCES) return
-    const selected = keyOf(peer.remote)
-    for (const oldest of peer.sources) {
-      if (oldest === selected || oldest === key) continue
-      peer.sources.delete(oldest)
-      this.#bySource.delete(oldest)
-      return
-    }
-  }
-
-  #pushDtls(datagram: Uint8Array, source: SocketAddress): void {
-    const peer = this.#bySource.get(keyOf(source))
+  #pushDtls(datagram: Uint8Array, source: NetworkPath): void {
+    const peer = this.#paths.find(source)
     if (peer) this.#guard(peer, () => peer.pushDtls(datagram))
     else this.#counts.unknownSourceDatagrams++
   }
 
-  #pushSrtp(packet: Uint8Array, source: SocketAddress): void {
-    const peer = this.#bySource.get(keyOf(source))
+  #pushSrtp(packet: Uint8Array, source: NetworkPath): void {
+    const peer = this.#paths.find(source)
     if (!peer) {
       this.#counts.unknownSourceDatagrams++
       return
@@ -204,9 +256,7 @@ export class WebRtcTransport {
 
   #release(peer: TransportPeer): void {
     this.#peers.delete(peer)
-    this.#responder.remove(peer.localUfrag)
-    for (const key of peer.sources) this.#bySource.delete(key)
-    peer.sources.clear()
+    this.#paths.release(peer)
   }
 
   #nowMs(): number {
@@ -214,9 +264,18 @@ export class WebRtcTransport {
   }
 }
 
-function keyOf({ address, port }: SocketAddress): string {
-  return `${address} ${port}`
+function hmacSha1(key: Uint8Array, data: Uint8Array): Uint8Array {
+  return createHmac("sha1", key).update(data).digest()
 }
 
+/** So long a session waits for the answer to our offer. */
+export const ANSWER_TIMEOUT_MS = 30_000
+
 const SWEEP_INTERVAL_MS = 1_000
-const MAX_SOURCES = 8
+const MAX_PORT_ATTEMPTS = 10
+const TCP_QUEUE_BYTES = 512 * 1024
+const TCP_CHECK_TIMEOUT_MS = 5_000
+/** Browsers check a path in reserve every 25 s. */
+const TCP_IDLE_TIMEOUT_MS = 60_000
+const SPARE_TCP_CONNECTIONS = 256
+const MAX_WAITING_PER_ADDRESS = 32

@@ -2,23 +2,7 @@ import { createSocket, type Socket } from "node:dgram"
 import { isIPv6 } from "node:net"
 import { GatewayError } from "../../errors.ts"
 import type { SocketAddress } from "../../ice/ip-address.ts"
-
-/** Takes datagrams of one kind. The array is the receiver's own: it may keep it or write to it. */
-export type DatagramHandler = (datagram: Uint8Array, source: SocketAddress) => void
-
-/** Who takes what comes in on the port, told apart by the first byte (RFC 7983 section 7). */
-export interface UdpPortHandlers {
-  /** First byte 0 to 3. */
-  readonly stun: DatagramHandler
-  /** First byte 20 to 63. */
-  readonly dtls: DatagramHandler
-  /** First byte 128 to 191: RTP and RTCP, encrypted. */
-  readonly srtp: DatagramHandler
-  /** First byte 255; without it such datagrams are dropped. */
-  readonly miniSdp?: DatagramHandler
-  /** A handler threw, which is a bug. */
-  readonly onBug: (error: unknown) => void
-}
+import { type DatagramHandlers, dispatchDatagram } from "./datagram.ts"
 
 /** Where the port is opened. */
 export interface UdpPortOptions {
@@ -39,7 +23,7 @@ export class UdpPort {
   /** Datagrams that the system did not take. */
   sendErrors = 0
 
-  private constructor(sockets: readonly Socket[], handlers: UdpPortHandlers) {
+  private constructor(sockets: readonly Socket[], handlers: DatagramHandlers) {
     this.#sockets = sockets
     this.#ipv4 = sockets.find((socket) => socket.address().family === "IPv4")
     this.#ipv6 = sockets.find((socket) => socket.address().family === "IPv6")
@@ -49,13 +33,16 @@ export class UdpPort {
       socket.removeAllListeners("error")
       socket.on("error", () => this.sendErrors++)
       socket.on("message", (datagram: Uint8Array, { address, port }) => {
-        this.#dispatch(datagram, { family, address, port }, handlers)
+        // Some runtimes lend a corner of a large buffer: keeping a packet would keep it all.
+        const own = datagram.buffer.byteLength > MAX_WASTE * datagram.length ? new Uint8Array(datagram) : datagram
+        const isClaimed = dispatchDatagram(own, { transport: "udp", family, address, port }, handlers)
+        if (!isClaimed) this.droppedDatagrams++
       })
     }
   }
 
   /** Opens the port; throws `listen.failed` where no host can be bound, or a named one cannot. */
-  static async open(options: UdpPortOptions, handlers: UdpPortHandlers): Promise<UdpPort> {
+  static async open(options: UdpPortOptions, handlers: DatagramHandlers): Promise<UdpPort> {
     const sockets: Socket[] = []
     let failure: unknown
     let isFatal = false
@@ -91,21 +78,6 @@ export class UdpPort {
   async close(): Promise<void> {
     await Promise.all(this.#sockets.map((socket) => new Promise<void>((resolve) => socket.close(() => resolve()))))
   }
-
-  #dispatch(datagram: Uint8Array, source: SocketAddress, handlers: UdpPortHandlers): void {
-    const first = datagram[0] ?? NOTHING
-    // Some runtimes lend a corner of a large buffer: keeping a packet would keep it all.
-    const own = datagram.buffer.byteLength > MAX_WASTE * datagram.length ? new Uint8Array(datagram) : datagram
-    try {
-      if (first >= 128 && first <= 191) handlers.srtp(own, source)
-      else if (first <= 3) handlers.stun(own, source)
-      else if (first >= 20 && first <= 63) handlers.dtls(own, source)
-      else if (first === 255 && handlers.miniSdp) handlers.miniSdp(own, source)
-      else this.droppedDatagrams++
-    } catch (error) {
-      handlers.onBug(error)
-    }
-  }
 }
 
 function bind(host: string, port: number): Promise<Socket> {
@@ -127,12 +99,11 @@ function bind(host: string, port: number): Promise<Socket> {
   })
 }
 
-/** A kernel without IPv6 is no reason not to start, where all addresses are asked for; a named address must be there. */
-function isMissingFamily(host: string, error: unknown): boolean {
+/** True where all addresses of a family are asked for that the system lacks, which is no reason not to start; a named address must be there. */
+export function isMissingFamily(host: string, error: unknown): boolean {
   const { code = "" } = error as NodeJS.ErrnoException
   return (host === "::" || host === "0.0.0.0") && ["EAFNOSUPPORT", "EADDRNOTAVAIL", "EINVAL"].includes(code)
 }
 
 const SOCKET_BUFFER_BYTES = 4 * 1024 * 1024
 const MAX_WASTE = 16
-const NOTHING = 64

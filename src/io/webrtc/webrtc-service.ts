@@ -126,9 +126,7 @@ export class WebRtcService {
     // The session's own events are known only once the answer is, which needs the peer.
     let events: WebRtcPeerEvents = {}
     const peer = transport.open({
-      remoteFingerprints: fingerprints,
-      dtlsRole,
-      remoteUfrag: ufrag,
+      remote: { fingerprints, dtlsRole, ufrag },
       events: {
         connected: (keys) => events.connected?.(keys),
         ...(takesMedia && { rtp: (packet: Uint8Array) => events.rtp?.(packet) }),
@@ -153,9 +151,7 @@ export class WebRtcService {
 
   #describe({ localUfrag, localPwd }: WebRtcPeer, localAddress: string | undefined): LocalDescription {
     const { transport } = this.#options
-    const candidates = transport
-      .candidates(localAddress)
-      .map(({ address, port }): LocalCandidate => ({ protocol: "udp", address, port }))
+    const candidates = transport.candidates(localAddress)
     return {
       sessionId: String(randomInt(2 ** 47)),
       ufrag: localUfrag,

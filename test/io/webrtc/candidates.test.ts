@@ -17,7 +17,7 @@ const HOST = [
 const ALL = ["0.0.0.0", "::"]
 
 function addresses(input: Partial<CandidateInput>): string[] {
-  const all = { publicAddresses: [], boundHosts: ALL, interfaces: HOST, port: 8000, ...input }
+  const all = { publicAddresses: [], boundHosts: ALL, interfaces: HOST, port: 8000, hasTcp: false, ...input }
   return chooseCandidates(all).map(({ address }) => address)
 }
 
@@ -54,10 +54,12 @@ test.each<{ name: string; input: Partial<CandidateInput>; expected: string[] }>(
   expect(addresses(input)).toEqual(expected)
 })
 
-test("gives each its own foundation and a falling priority", () => {
-  const input = { publicAddresses: [], boundHosts: ["0.0.0.0"], interfaces: HOST.slice(-2), port: 8000 }
+test("rule 15: announces each address by UDP first, and then all of them by TCP on the same port number", () => {
+  const input = { publicAddresses: [], boundHosts: ["0.0.0.0"], interfaces: HOST.slice(-2), port: 8000, hasTcp: true }
   expect(chooseCandidates(input)).toEqual([
-    { foundation: "1", priority: 2_130_706_431, address: "192.168.1.5", port: 8000 },
-    { foundation: "2", priority: 2_130_706_175, address: "10.0.0.5", port: 8000 },
+    { protocol: "udp", address: "192.168.1.5", port: 8000 },
+    { protocol: "udp", address: "10.0.0.5", port: 8000 },
+    { protocol: "tcp", address: "192.168.1.5", port: 8000 },
+    { protocol: "tcp", address: "10.0.0.5", port: 8000 },
   ])
 })

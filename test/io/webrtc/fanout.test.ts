@@ -29,7 +29,7 @@ class Viewer {
     this.socket = socket
     this.keys = keys
     this.#unprotector = createUnprotector(keys.local)
-    this.remote.moveTo({ family: 4, address: "127.0.0.1", port: socket.address().port })
+    this.remote.moveTo({ transport: "udp", family: 4, address: "127.0.0.1", port: socket.address().port })
     socket.on("message", (datagram) => {
       this.raw.push(datagram)
       this.#onPacket()

@@ -52,9 +52,7 @@ async function connect(dtlsRole: "server" | "client"): Promise<Session> {
   const connected = Promise.withResolvers<SrtpKeys>()
   const rtp = Promise.withResolvers<Uint8Array>()
   const peer = transport.open({
-    remoteFingerprints: [{ algorithm, value }],
-    remoteUfrag: line("ice-ufrag"),
-    dtlsRole,
+    remote: { fingerprints: [{ algorithm, value }], dtlsRole, ufrag: line("ice-ufrag") },
     events: { connected: connected.resolve, rtp: rtp.resolve },
   })
   const [candidate] = transport.candidates()
@@ -75,7 +73,7 @@ async function connect(dtlsRole: "server" | "client"): Promise<Session> {
     `a=ice-ufrag:${peer.localUfrag}`,
     `a=ice-pwd:${peer.localPwd}`,
     "a=rtpmap:96 H264/90000",
-    `a=candidate:1 1 UDP ${candidate?.priority} ${candidate?.address} ${candidate?.port} typ host`,
+    `a=candidate:1 1 UDP 2130706431 ${candidate?.address} ${candidate?.port} typ host`,
     "a=end-of-candidates",
   ]
   connection.setRemoteDescription(`${answer.join("\r\n")}\r\n`, "answer")

@@ -59,8 +59,7 @@ function open(
   const rtp = Promise.withResolvers<Uint8Array>()
   const rtcp = Promise.withResolvers<Uint8Array>()
   const peer = transport.open({
-    remoteFingerprints: [{ algorithm, value: fingerprint }],
-    dtlsRole: role,
+    remote: { fingerprints: [{ algorithm, value: fingerprint }], dtlsRole: role, ufrag: "them" },
     events: {
       connected: connected.resolve,
       closed: closed.resolve,

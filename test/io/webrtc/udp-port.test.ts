@@ -2,10 +2,11 @@ import { createSocket } from "node:dgram"
 import { networkInterfaces } from "node:os"
 import { afterEach, expect, test } from "vitest"
 import type { SocketAddress } from "../../../src/ice/ip-address.ts"
-import { UdpPort, type UdpPortHandlers } from "../../../src/io/webrtc/udp-port.ts"
+import type { DatagramHandlers } from "../../../src/io/webrtc/datagram.ts"
+import { UdpPort } from "../../../src/io/webrtc/udp-port.ts"
 
 const ignore = () => {}
-const HANDLERS: UdpPortHandlers = { stun: ignore, dtls: ignore, srtp: ignore, onBug: ignore }
+const HANDLERS: DatagramHandlers = { stun: ignore, dtls: ignore, srtp: ignore, onBug: ignore }
 const hasIpv6 = Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => address === "::1"))
 const closing: { close(): unknown }[] = []
 
@@ -13,7 +14,7 @@ afterEach(async () => {
   for (const one of closing.splice(0)) await one.close()
 })
 
-async function open(hosts: string[], handlers: Partial<UdpPortHandlers> = {}, port = 0): Promise<UdpPort> {
+async function open(hosts: string[], handlers: Partial<DatagramHandlers> = {}, port = 0): Promise<UdpPort> {
   const opened = await UdpPort.open({ hosts, port }, { ...HANDLERS, ...handlers })
   closing.push(opened)
   return opened
