@@ -1,0 +1,38 @@
+import { H265_NAL_TYPE, h265NalType, isH265KeyframeType, parseH265Sps } from "../media/h265.ts"
+import { packetizeH265 } from "./h265-packetizer.ts"
+import { H265ParameterSets } from "./h265-parameter-sets.ts"
+import type { NalFormat } from "./nal-inspector.ts"
+
+/** H.265 in RTP, RFC 7798, without decoding order numbers: nobody offers `sprop-max-don-diff`. */
+export const H265_FORMAT: NalFormat = {
+  setTypes: [H265_NAL_TYPE.vps, H265_NAL_TYPE.sps, H265_NAL_TYPE.pps],
+  nalType: h265NalType,
+  isKeyframeType: isH265KeyframeType,
+  beginnings,
+  pictureSize: parseH265Sps,
+  createSets: () => new H265ParameterSets(),
+  packetize: packetizeH265,
+}
+
+/** RFC 7798 section 4.4. */
+function beginnings(payload: Uint8Array): Uint8Array[] {
+  const type = h265NalType(payload)
+  if (type < AP) return [payload]
+  if (type === FU) {
+    const fuHeader = payload[2] ?? 0
+    return (fuHeader & FU_START) === 0 ? [] : [Uint8Array.of((fuHeader & 0x3f) << 1, payload[1] as number)]
+  }
+  const nalUnits: Uint8Array[] = []
+  if (type !== AP) return nalUnits
+  for (let at = 2; at + 2 < payload.length; ) {
+    const length = ((payload[at] as number) << 8) | (payload[at + 1] as number)
+    if (length === 0 || length > payload.length - at - 2) break
+    nalUnits.push(payload.subarray(at + 2, at + 2 + length))
+    at += 2 + length
+  }
+  return nalUnits
+}
+
+const AP = 48
+const FU = 49
+const FU_START = 0x80
