@@ -3,13 +3,15 @@ import { createApp } from "../routes/app.ts"
 import { createLaneConverters } from "./bridge/lane-converters.ts"
 import { type Config, type ConfigInput, parseConfig } from "./config.ts"
 import { GatewayError } from "./errors.ts"
-import type { Protocol } from "./hub/live-stream.ts"
+import type { Protocol } from "./hub/session.ts"
 import { StreamRegistry } from "./hub/stream-registry.ts"
 import { WasmTranscoders } from "./io/audio/wasm-transcoders.ts"
 import { startHttpServer } from "./io/http-server.ts"
 import { createLogger, type Logger } from "./io/log.ts"
 import { startRtmpServer } from "./io/rtmp/server.ts"
 import { TypeScriptFanout } from "./io/webrtc/fanout-typescript.ts"
+import { resolvePublicAddresses } from "./io/webrtc/public-addresses.ts"
+import { reportReachability } from "./io/webrtc/self-test.ts"
 import { WebRtcTransport } from "./io/webrtc/transport.ts"
 import { type OfferRequest, type OpenedSession, WebRtcService } from "./io/webrtc/webrtc-service.ts"
 import { describeStream } from "./stream-summary.ts"
@@ -66,10 +68,13 @@ async function start(config: Config, logger: Logger, open: Closeable[]): Promise
     config.hub,
     onBug,
   )
+  const sweep = setInterval(() => registry.sweep(nowMs()), SWEEP_INTERVAL_MS)
+  open.push({ close: async () => clearInterval(sweep) })
 
   const transport = await WebRtcTransport.listen({
     ...config.media,
-    hosts: [config.media.host],
+    hosts: config.media.host,
+    publicAddresses: await resolvePublicAddresses(config.media.publicAddresses),
     onBug,
   })
   open.push({ close: () => transport.close("the gateway is closing") })
@@ -121,6 +126,7 @@ async function start(config: Config, logger: Logger, open: Closeable[]): Promise
   )
   const http = await startHttpServer({ ...config.http, fetch: (request, env) => app.fetch(request, env) })
   open.push(http)
+  void reportReachability(transport, logger)
 
   return {
     urls: {
@@ -131,7 +137,8 @@ async function start(config: Config, logger: Logger, open: Closeable[]): Promise
     async close() {
       isClosing = true
       const { timeoutMs } = config.shutdown
-      for (const stream of registry.list()) stream.publisher.end("the gateway is closing")
+      clearInterval(sweep)
+      registry.close("the gateway is closing")
       await Promise.all([http.close(timeoutMs), rtmp.close(timeoutMs), transport.close("the gateway is closing")])
       fanout.close()
       await transcoders.close()
@@ -157,6 +164,7 @@ function reachableHost(host: string): string {
 }
 
 const MAX_LOGGED_NAME = 130
+const SWEEP_INTERVAL_MS = 250
 
 /** A new reader's sound begins with all that is cached, handed over at once: half a minute of 20 ms packets. */
 const MAX_PENDING_AUDIO_FRAMES = 2_000

@@ -1,4 +1,4 @@
-import type { Protocol } from "../hub/live-stream.ts"
+import type { Protocol } from "../hub/session.ts"
 import type { StreamName } from "../hub/stream-name.ts"
 
 /** What a session wants to do with a stream. */

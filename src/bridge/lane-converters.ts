@@ -1,6 +1,6 @@
 import type { AudioTranscoder, AudioTranscoders } from "../audio/transcoder.ts"
 import type { Converter } from "../hub/lane.ts"
-import type { LaneConverters } from "../hub/live-stream.ts"
+import type { LaneConverters } from "../hub/stream-lanes.ts"
 import { serializeAacLcConfig } from "../media/aac.ts"
 import type { AacFrame, AacTrack, OpusFrame, OpusTrack } from "../media/frame.ts"
 import { OpusFramesToRtp, VideoFramesToRtp } from "./frames-to-rtp.ts"

@@ -1,73 +1,49 @@
 import { GatewayError } from "../errors.ts"
+import type { VideoCodec } from "../media/codec.ts"
 import type { AacFrame, MediaFrame, OpusFrame, Track, VideoFrame } from "../media/frame.ts"
 import type { RtpBatch } from "../media/packet.ts"
-import { unwrapU16 } from "../media/time.ts"
-import { type CachePolicy, type Converter, Lane, type LaneItemFacts } from "./lane.ts"
+import type { Lane } from "./lane.ts"
+import type { Protocol, PublisherSession, StreamEvent, SubscriberSession } from "./session.ts"
+import {
+  type AudioForm,
+  createStreamLanes,
+  type LaneConverters,
+  type LaneSetup,
+  type StreamLanes,
+  type VideoForm,
+  wireAudio,
+  wireVideo,
+} from "./stream-lanes.ts"
 import type { StreamName } from "./stream-name.ts"
-
-/** The protocol that a session speaks. */
-export type Protocol = "rtmp" | "whip" | "whep"
-
-/** What a publisher's session tells the hub, and what the hub may ask of it. */
-export interface PublisherSession {
-  readonly id: string
-  readonly protocol: Protocol
-  /** Who publishes; the same token may take the name over from a session that has it. */
-  readonly token: string | undefined
-  /** Asks for a keyframe; does nothing where the protocol has no way to. */
-  requestKeyframe(): void
-  /** Ends the session because the hub says so. */
-  end(reason: string): void
-}
-
-/** A viewer's or reader's session as the hub sees it. */
-export interface SubscriberSession {
-  readonly id: string
-  readonly protocol: Protocol
-  /** The stream is over. */
-  end(reason: string): void
-}
-
-/**
- * The converters between lanes, injected so that the hub knows no wire format and no codec library. Those that make
- * packets get the last one that the lane had before, so that sequence numbers run on.
- */
-export interface LaneConverters {
-  videoFramesToPackets(emit: (batch: RtpBatch) => void, previous: RtpBatch | undefined): Converter<VideoFrame>
-  videoPacketsToFrames(emit: (frame: VideoFrame) => void): Converter<RtpBatch>
-  opusFramesToPackets(emit: (batch: RtpBatch) => void, previous: RtpBatch | undefined): Converter<OpusFrame>
-  opusPacketsToFrames(emit: (frame: OpusFrame) => void): Converter<RtpBatch>
-  aacToOpus(emit: (frame: OpusFrame) => void): Converter<AacFrame>
-  opusToAac(emit: (frame: AacFrame) => void): Converter<OpusFrame>
-}
+import { type VideoLayer, VideoLayers } from "./video-layers.ts"
 
 /** Limits of one stream. */
 export interface StreamLimits {
   readonly cacheMaxBytes: number
   readonly cacheMaxMs: number
   readonly maxSubscribers: number
-  /** Keyframe requests that reach the publisher are at least this far apart. */
+  /** Keyframe requests that reach the publisher are at least this far apart, for each simulcast layer. */
   readonly keyframeRequestIntervalMs: number
-}
-
-/** The forms a stream can be had in. */
-export interface StreamLanes {
-  readonly videoFrames: Lane<VideoFrame>
-  readonly videoPackets: Lane<RtpBatch>
-  readonly aacFrames: Lane<AacFrame>
-  readonly opusFrames: Lane<OpusFrame>
-  readonly audioPackets: Lane<RtpBatch>
 }
 
 /** Which lane the publisher feeds for each kind; the other lanes of the kind are derived from it. */
 export interface StreamSources {
-  readonly video: "frames" | "packets" | undefined
-  readonly audio: "aac" | "opus" | "packets" | undefined
+  readonly video: VideoForm | undefined
+  readonly audio: AudioForm | undefined
+}
+
+/** A publisher that is gone and may return. */
+export interface AwaitedPublisher {
+  readonly protocol: Protocol
+  /** Who may return: this one, or anybody where it is undefined. */
+  readonly identity: string | undefined
+  /** After this moment the stream is over. */
+  readonly untilMs: number
 }
 
 /**
- * A live stream: one publisher, the lanes of its tracks, and its subscribers. Its timeline starts at 0 when the stream
- * does and goes on through a publisher's replacement.
+ * A live stream: one publisher, or one that is waited for, the lanes of its tracks, and its subscribers. Its timeline starts at 0 when
+ * the stream does and goes on through a publisher's replacement.
  */
 export class LiveStream {
   readonly name: StreamName
@@ -75,13 +51,18 @@ export class LiveStream {
   readonly lanes: StreamLanes
   readonly #limits: StreamLimits
   readonly #converters: LaneConverters
+  readonly #onSubscriberError: ((error: unknown) => void) | undefined
   readonly #subscribers = new Set<SubscriberSession>()
   readonly #tracks = new Map<Track["kind"], Track>()
-  #publisher: PublisherSession
+  readonly #layers: VideoLayers
+  /** By simulcast layer; undefined stands for video without layers. */
+  readonly #keyframeRequestedMs = new Map<string | undefined, number>()
+  #source: { readonly publisher: PublisherSession } | AwaitedPublisher
   #sources: StreamSources = { video: undefined, audio: undefined }
+  #videoCodec: VideoCodec | undefined
   /** Those who watch already would see frames of another publisher that begins without a keyframe. */
   #awaitsKeyframe = false
-  #lastKeyframeRequestMs = Number.NEGATIVE_INFINITY
+  #announcedSubscribers = 0
 
   constructor(
     name: StreamName,
@@ -93,29 +74,42 @@ export class LiveStream {
   ) {
     this.name = name
     this.startedAtMs = nowMs
-    this.#publisher = publisher
+    this.#source = { publisher }
     this.#converters = converters
     this.#limits = limits
-    const bounds = { maxBytes: limits.cacheMaxBytes, maxDurationUs: limits.cacheMaxMs * 1000 }
-    const video: CachePolicy = { keep: "fromStart", ...bounds }
-    const audio: CachePolicy = { keep: "window", ...bounds }
-    const options = onSubscriberError === undefined ? {} : { onSubscriberError }
-    const packets = { ...options, follows: isLaterBatch }
-    this.lanes = {
-      videoFrames: new Lane<VideoFrame>(frameFacts, video, options),
-      videoPackets: new Lane<RtpBatch>(batchFacts, video, packets),
-      aacFrames: new Lane<AacFrame>(frameFacts, audio, options),
-      opusFrames: new Lane<OpusFrame>(frameFacts, audio, options),
-      audioPackets: new Lane<RtpBatch>(batchFacts, audio, packets),
-    }
+    this.#onSubscriberError = onSubscriberError
+    const setup: LaneSetup = { ...limits, onSubscriberError }
+    this.lanes = createStreamLanes(setup)
+    this.#layers = new VideoLayers({
+      setup,
+      emit: (batch) => this.#pushVideo(batch),
+      requestKeyframe: (rid, atMs) => this.requestKeyframe(atMs, rid),
+      onChange: () => this.#tell({ type: "layers" }),
+    })
   }
 
-  get publisher(): PublisherSession {
-    return this.#publisher
+  /** Undefined while a publisher that is gone may return. */
+  get publisher(): PublisherSession | undefined {
+    return "publisher" in this.#source ? this.#source.publisher : undefined
+  }
+
+  /** The publisher that is gone and may return. */
+  get awaited(): AwaitedPublisher | undefined {
+    return "publisher" in this.#source ? undefined : this.#source
   }
 
   get sources(): StreamSources {
     return this.#sources
+  }
+
+  /** The codec of the video that comes, or that came last; undefined before the first. */
+  get videoCodec(): VideoCodec | undefined {
+    return this.#videoCodec
+  }
+
+  /** The simulcast layers that the publisher sends, best first; empty without simulcast. */
+  get layers(): readonly VideoLayer[] {
+    return this.#layers.list
   }
 
   get subscribers(): ReadonlySet<SubscriberSession> {
@@ -141,59 +135,88 @@ export class LiveStream {
     return startUs
   }
 
+  /** The publisher is gone and may return until a moment; subscribers and lanes stay as they are. */
+  awaitPublisher(untilMs: number): void {
+    if (!("publisher" in this.#source)) return
+    const { protocol, identity } = this.#source.publisher
+    this.#source = { protocol, identity, untilMs }
+    this.#tell({ type: "inactive" })
+  }
+
   /**
-   * Another session of the same publisher takes over; subscribers stay, lanes are wired anew by what it sends. Its frames begin with
+   * Another session takes over or the publisher returns; subscribers stay, lanes are wired anew by what it sends. Its frames begin with
    * a keyframe.
    */
   replacePublisher(publisher: PublisherSession): void {
-    this.#publisher = publisher
+    const wasAwaited = this.awaited !== undefined
+    this.#source = { publisher }
     this.#sources = { video: undefined, audio: undefined }
     this.#tracks.clear()
+    this.#keyframeRequestedMs.clear()
     this.#awaitsKeyframe = true
     for (const lane of this.#allLanes()) lane.detach()
+    this.#layers.restart(this.lanes.videoPackets.last)
+    if (wasAwaited) this.#tell({ type: "active" })
   }
 
   /** Takes a frame from the publisher and gives it to all who read the stream. */
   pushFrame(frame: MediaFrame): void {
     this.#tracks.set(frame.track.kind, frame.track)
     if (isVideo(frame)) {
-      this.useSource("video", "frames")
+      this.useVideo("frames", "h264")
       if (frame.isKeyframe) this.#awaitsKeyframe = false
       if (this.#awaitsKeyframe) return
       if (frame.isKeyframe) this.#trimAudio(frame.ptsUs)
       this.lanes.videoFrames.push(frame)
     } else if (isAac(frame)) {
-      this.useSource("audio", "aac")
+      this.useAudio("aac")
       this.lanes.aacFrames.push(frame)
     } else {
-      this.useSource("audio", "opus")
+      this.useAudio("opus")
       this.lanes.opusFrames.push(frame)
     }
   }
 
-  /** Takes packets from the publisher and gives them to all who read the stream. */
-  pushPackets(batch: RtpBatch): void {
-    this.useSource(batch.kind, "packets")
-    if (batch.kind === "audio") this.lanes.audioPackets.push(batch)
-    else {
-      if (batch.startsKeyframe) this.#trimAudio(batch.ptsUs)
-      this.lanes.videoPackets.push(batch)
-    }
+  /**
+   * Takes packets from the publisher and gives them to all who read the stream; call `useVideo` before the first ones of video. With
+   * `rid` they are of that simulcast layer, and the lane of all gets those of the best one.
+   */
+  pushPackets(batch: RtpBatch, rid?: string): void {
+    if (batch.kind === "audio") {
+      this.useAudio("packets")
+      this.lanes.audioPackets.push(batch)
+    } else if (rid === undefined) this.#pushVideo(batch)
+    else this.#layers.push(rid, batch, this.publisher?.lastMediaMs ?? 0)
   }
 
-  /** Says in which form the publisher sends a kind; the first item says it too, but readers may want to know before. */
-  useSource(...[kind, form]: SourceChoice): void {
-    if (this.#sources[kind] === form) return
-    this.#sources = { ...this.#sources, [kind]: form }
-    if (kind === "video") this.#wireVideo(form)
-    else this.#wireAudio(form)
+  /** The lane that packets of video go into; its last batch is where numbers and timestamps go on. */
+  videoPacketLane(rid?: string): Lane<RtpBatch> {
+    return rid === undefined ? this.lanes.videoPackets : this.#layers.lane(rid)
   }
 
-  /** Passes a wish for a keyframe on, unless one was passed on just before. */
-  requestKeyframe(nowMs: number): void {
-    if (nowMs - this.#lastKeyframeRequestMs < this.#limits.keyframeRequestIntervalMs) return
-    this.#lastKeyframeRequestMs = nowMs
-    this.#publisher.requestKeyframe()
+  /** Says in which form and codec the publisher sends video; frames say it too, but readers may want to know before. */
+  useVideo(...[form, codec]: [form: "frames", codec: "h264"] | [form: "packets", codec: VideoCodec]): void {
+    if (this.#sources.video === form && this.#videoCodec === codec) return
+    const hasOtherCodec = this.#videoCodec !== undefined && this.#videoCodec !== codec
+    this.#sources = { ...this.#sources, video: form }
+    this.#videoCodec = codec
+    wireVideo(this.lanes, form, codec, this.#converters)
+    if (hasOtherCodec) this.#tell({ type: "codec" })
+  }
+
+  /** Says in which form the publisher sends sound; the first item says it too. */
+  useAudio(form: AudioForm): void {
+    if (this.#sources.audio === form) return
+    this.#sources = { ...this.#sources, audio: form }
+    wireAudio(this.lanes, form, this.#converters)
+  }
+
+  /** Passes a wish for a keyframe on, of one simulcast layer or of the best one, unless it was passed on just before. */
+  requestKeyframe(nowMs: number, rid: string | undefined = this.#layers.best(nowMs)?.rid): void {
+    const lastMs = this.#keyframeRequestedMs.get(rid) ?? Number.NEGATIVE_INFINITY
+    if (nowMs - lastMs < this.#limits.keyframeRequestIntervalMs) return
+    this.#keyframeRequestedMs.set(rid, nowMs)
+    this.publisher?.requestKeyframe(rid)
   }
 
   /** Counts a subscriber in; throws `session.limit` where the stream has as many as it may. */
@@ -211,37 +234,43 @@ export class LiveStream {
     this.#subscribers.delete(subscriber)
   }
 
+  /** Does what is due: finds layers that fell silent, and tells how many subscribers there are when that has changed. */
+  sweep(nowMs: number): void {
+    this.#layers.check(nowMs)
+    const count = this.#subscribers.size
+    if (count === this.#announcedSubscribers) return
+    this.#announcedSubscribers = count
+    this.#tell({ type: "viewers", count })
+  }
+
   /** Ends the stream for all who watch it. */
   end(reason: string): void {
     for (const subscriber of [...this.#subscribers]) subscriber.end(reason)
     this.#subscribers.clear()
     for (const lane of this.#allLanes()) lane.detach()
+    this.#layers.restart(undefined)
   }
 
-  #wireVideo(form: "frames" | "packets"): void {
-    const { videoFrames, videoPackets } = this.lanes
-    if (form === "frames") {
-      videoFrames.detach()
-      videoPackets.deriveFrom(videoFrames, (emit, previous) => this.#converters.videoFramesToPackets(emit, previous))
-    } else {
-      videoPackets.detach()
-      videoFrames.deriveFrom(videoPackets, (emit) => this.#converters.videoPacketsToFrames(emit))
-    }
-  }
-
-  #wireAudio(form: "aac" | "opus" | "packets"): void {
-    const { aacFrames, opusFrames, audioPackets } = this.lanes
-    for (const lane of [aacFrames, opusFrames, audioPackets]) lane.detach()
-    if (form === "aac") opusFrames.deriveFrom(aacFrames, (emit) => this.#converters.aacToOpus(emit))
-    else aacFrames.deriveFrom(opusFrames, (emit) => this.#converters.opusToAac(emit))
-    if (form === "packets") opusFrames.deriveFrom(audioPackets, (emit) => this.#converters.opusPacketsToFrames(emit))
-    else audioPackets.deriveFrom(opusFrames, (emit, previous) => this.#converters.opusFramesToPackets(emit, previous))
+  #pushVideo(batch: RtpBatch): void {
+    if (batch.startsKeyframe) this.#trimAudio(batch.ptsUs)
+    this.lanes.videoPackets.push(batch)
   }
 
   #trimAudio(ptsUs: number): void {
     this.lanes.aacFrames.trimBefore(ptsUs)
     this.lanes.opusFrames.trimBefore(ptsUs)
     this.lanes.audioPackets.trimBefore(ptsUs)
+  }
+
+  #tell(event: StreamEvent): void {
+    for (const subscriber of [...this.#subscribers]) {
+      try {
+        subscriber.onStreamEvent?.(event)
+      } catch (error) {
+        if (this.#onSubscriberError === undefined) throw error
+        this.#onSubscriberError(error)
+      }
+    }
   }
 
   #allLanes(): Lane<never>[] {
@@ -252,34 +281,10 @@ export class LiveStream {
 /** About one frame. */
 const PUBLISHER_GAP_US = 40_000
 
-type SourceChoice =
-  | [kind: "video", form: "frames" | "packets"]
-  | [kind: "audio", form: "aac" | "opus" | "packets"]
-  | [kind: "video" | "audio", form: "packets"]
-
 function isVideo(frame: MediaFrame): frame is VideoFrame {
   return frame.track.kind === "video"
 }
 
 function isAac(frame: AacFrame | OpusFrame): frame is AacFrame {
   return frame.track.codec === "aac"
-}
-
-function frameFacts(frame: MediaFrame): LaneItemFacts {
-  if (!isVideo(frame)) return { startsHere: false, ptsUs: frame.ptsUs, sizeBytes: frame.data.length }
-  let sizeBytes = 0
-  for (const nalUnit of frame.nalUnits) sizeBytes += nalUnit.length
-  return { startsHere: frame.isKeyframe, ptsUs: frame.dtsUs, sizeBytes }
-}
-
-function batchFacts(batch: RtpBatch): LaneItemFacts {
-  let sizeBytes = 0
-  for (const packet of batch.packets) sizeBytes += packet.payload.length
-  return { startsHere: batch.startsKeyframe, ptsUs: batch.ptsUs, sizeBytes }
-}
-
-/** Numbers go on from the last packet; from a late one they would be given twice, which SRTP must never see. */
-function isLaterBatch(batch: RtpBatch, last: RtpBatch): boolean {
-  const lastNumber = last.packets.at(-1)?.sequenceNumber ?? 0
-  return unwrapU16(batch.packets.at(-1)?.sequenceNumber ?? 0, lastNumber) > lastNumber
 }

@@ -1,9 +1,11 @@
 import { describe, expect, test } from "vitest"
-import type { GatewayError } from "../../src/errors.ts"
-import type { LaneConverters, LiveStream, PublisherSession } from "../../src/hub/live-stream.ts"
+import type { LiveStream } from "../../src/hub/live-stream.ts"
+import type { PublisherSession, SessionFacts } from "../../src/hub/session.ts"
+import type { LaneConverters } from "../../src/hub/stream-lanes.ts"
 import { parseStreamName } from "../../src/hub/stream-name.ts"
 import { StreamRegistry } from "../../src/hub/stream-registry.ts"
 import type { AacFrame, MediaFrame, OpusFrame, VideoFrame } from "../../src/media/frame.ts"
+import { gatewayErrorCode } from "../support/errors.ts"
 
 const LIMITS = {
   maxStreams: 2,
@@ -11,22 +13,39 @@ const LIMITS = {
   cacheMaxBytes: 1_000,
   cacheMaxMs: 1_000,
   keyframeRequestIntervalMs: 500,
+  graceMs: 5_000,
+  silentTakeoverMs: 1_000,
 }
+const GONE = { mayReturn: false, nowMs: 1 }
 const NAME = parseStreamName("live", "cam1")
+
+const FACTS: SessionFacts = {
+  remoteAddress: undefined,
+  transport: "udp",
+  startedAtMs: 0,
+  bytes: 0,
+  bitrateBps: 0,
+  codecs: [],
+}
 
 class FakePublisher implements PublisherSession {
   readonly id = "p"
   readonly protocol = "rtmp"
-  readonly token: string | undefined
+  readonly identity: string | undefined
+  lastMediaMs = 0
   keyframeRequests = 0
   endedBecause: string | undefined
 
-  constructor(token?: string) {
-    this.token = token
+  constructor(identity?: string) {
+    this.identity = identity
   }
 
   requestKeyframe(): void {
     this.keyframeRequests++
+  }
+
+  describe(): SessionFacts {
+    return FACTS
   }
 
   end(reason: string): void {
@@ -54,23 +73,14 @@ function registry(opened: string[] = []): StreamRegistry {
   return new StreamRegistry(() => countingConverters(opened), LIMITS)
 }
 
-function codeOf(action: () => unknown): string | undefined {
-  try {
-    action()
-  } catch (error) {
-    return (error as GatewayError).code
-  }
-  return undefined
-}
-
 describe("names", () => {
   test.each(["cam1", "a.b", "A_b-9", "x".repeat(64)])("%s is a stream name", (name) => {
     expect(parseStreamName("live", name)).toBe(`live/${name}`)
   })
 
   test.each(["", "..", ".hidden", "a/b", "a b", "ä", "a\u0000", "x".repeat(65), "%2e%2e"])("%j is refused", (name) => {
-    expect(codeOf(() => parseStreamName("live", name))).toBe("stream.name")
-    expect(codeOf(() => parseStreamName(name, "cam1"))).toBe("stream.name")
+    expect(gatewayErrorCode(() => parseStreamName("live", name))).toBe("stream.name")
+    expect(gatewayErrorCode(() => parseStreamName(name, "cam1"))).toBe("stream.name")
   })
 })
 
@@ -79,10 +89,11 @@ describe("publishing", () => {
     const streams = registry()
     const first = new FakePublisher()
     const stream = streams.publish(NAME, first, 0)
-    expect(codeOf(() => streams.publish(NAME, new FakePublisher(), 1))).toBe("stream.busy")
-    streams.unpublish(stream, first, "done")
-    expect(codeOf(() => streams.find(NAME))).toBe("stream.not_live")
-    expect(codeOf(() => streams.publish(NAME, new FakePublisher(), 2))).toBeUndefined()
+    expect(gatewayErrorCode(() => streams.publish(NAME, new FakePublisher(), 1))).toBe("stream.busy")
+    streams.unpublish(stream, first, "done", GONE)
+    expect(gatewayErrorCode(() => streams.find(NAME))).toBe("stream.not_live")
+    streams.publish(NAME, new FakePublisher(), 2)
+    expect(streams.list()).toHaveLength(1)
   })
 
   test.each([
@@ -95,7 +106,9 @@ describe("publishing", () => {
   ])("a name held with $held and asked for with $given gives $code", ({ held, given, code }) => {
     const streams = registry()
     streams.publish(NAME, new FakePublisher(held), 0)
-    expect(codeOf(() => streams.publish(NAME, new FakePublisher(given), 1))).toBe(code)
+    const action = () => streams.publish(NAME, new FakePublisher(given), 1)
+    if (code === undefined) expect(action()).toBe(streams.find(NAME))
+    else expect(gatewayErrorCode(action)).toBe(code)
   })
 
   test("a takeover ends the old session, keeps the stream and its viewers, and outlives the old session's end", () => {
@@ -103,13 +116,13 @@ describe("publishing", () => {
     const [before, after] = [new FakePublisher("t"), new FakePublisher("t")]
     const stream = streams.publish(NAME, before, 0)
     const ended: string[] = []
-    stream.addSubscriber({ id: "v", protocol: "whep", end: (reason) => ended.push(reason) })
+    stream.addSubscriber({ id: "v", protocol: "whep", describe: () => FACTS, end: (reason) => ended.push(reason) })
     expect(streams.publish(NAME, after, 5)).toBe(stream)
     expect(before.endedBecause).toMatch(/took over/)
-    streams.unpublish(stream, before, "late")
+    streams.unpublish(stream, before, "late", GONE)
     expect(streams.find(NAME).publisher).toBe(after)
     expect(ended).toEqual([])
-    streams.unpublish(stream, after, "over")
+    streams.unpublish(stream, after, "over", GONE)
     expect(ended).toEqual(["over"])
   })
 
@@ -117,10 +130,12 @@ describe("publishing", () => {
     const streams = registry()
     const stream = streams.publish(NAME, new FakePublisher(), 0)
     streams.publish(parseStreamName("live", "cam2"), new FakePublisher(), 0)
-    expect(codeOf(() => streams.publish(parseStreamName("live", "cam3"), new FakePublisher(), 0))).toBe("session.limit")
-    const subscriber = { id: "v", protocol: "rtmp" as const, end: () => undefined }
+    expect(gatewayErrorCode(() => streams.publish(parseStreamName("live", "cam3"), new FakePublisher(), 0))).toBe(
+      "session.limit",
+    )
+    const subscriber = { id: "v", protocol: "rtmp" as const, describe: () => FACTS, end: () => undefined }
     stream.addSubscriber(subscriber)
-    expect(codeOf(() => stream.addSubscriber({ ...subscriber }))).toBe("session.limit")
+    expect(gatewayErrorCode(() => stream.addSubscriber({ ...subscriber }))).toBe("session.limit")
   })
 
   test("keyframe requests reach the publisher no more often than the limit says", () => {
@@ -150,8 +165,8 @@ describe("lanes", () => {
     const opened: string[] = []
     const stream = registry(opened).publish(NAME, new FakePublisher(), 0)
     if (first === undefined) {
-      stream.useSource("video", "packets")
-      stream.useSource("audio", "packets")
+      stream.useVideo("packets", "h264")
+      stream.useAudio("packets")
     } else stream.pushFrame(first)
     wanted(stream)()
     return opened

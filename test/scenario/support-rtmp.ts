@@ -82,7 +82,7 @@ export class RtmpSource {
         const onRevoked = (reason: string) => {
           this.endedBecause = reason
         }
-        this.#publisher = new RtmpPublisher(event, { ...this.#gateway, id: "rtmp", onRevoked })
+        this.#publisher = new RtmpPublisher(event, { ...this.#gateway, id: "rtmp", remoteAddress: undefined, onRevoked })
         this.#apply(this.#session.acceptPublish(event.streamId))
       } else if (event.type === "metadata") this.#publisher?.onMetadata(event)
       else if (event.type === "audio" || event.type === "video") this.#publisher?.onMedia(event)
@@ -146,6 +146,7 @@ export class RtmpSink implements ReaderOutput {
       {
         ...gateway,
         id: "reader",
+        remoteAddress: undefined,
         output: this,
         maxQueueBytes,
         onError: gateway.onBug,

@@ -25,6 +25,7 @@ export interface ConnectionContext {
 export class RtmpConnection {
   readonly #socket: Socket
   readonly #context: ConnectionContext
+  readonly #remoteAddress: string
   readonly #logger: Logger
   readonly #output: SocketOutput
   readonly #session: RtmpServerSession
@@ -37,7 +38,8 @@ export class RtmpConnection {
   constructor(socket: Socket, context: ConnectionContext) {
     this.#socket = socket
     this.#context = context
-    this.#logger = context.logger.child({ protocol: "rtmp", remote: `${socket.remoteAddress}:${socket.remotePort}` })
+    this.#remoteAddress = `${socket.remoteAddress}:${socket.remotePort}`
+    this.#logger = context.logger.child({ protocol: "rtmp", remote: this.#remoteAddress })
     this.#output = new SocketOutput(socket, context.nowMs)
     this.#session = new RtmpServerSession(context.sessionOptions, randomBytes(S1_RANDOM_BYTES), context.nowMs())
     socket.setNoDelay(true)
@@ -124,7 +126,7 @@ export class RtmpConnection {
     try {
       const logger = this.#logger.child({ session: sessionLabel(id) })
       const onRevoked = (reason: string) => this.#endStream(streamId, reason)
-      this.#publishers.set(streamId, new RtmpPublisher(request, { id, registry, nowMs, logger, onRevoked }))
+      this.#publishers.set(streamId, new RtmpPublisher(request, { id, remoteAddress: this.#remoteAddress, registry, nowMs, logger, onRevoked }))
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error
       this.#logRefusal("publisher", request, error)
@@ -142,6 +144,7 @@ export class RtmpConnection {
     try {
       reader = new RtmpReader(request, {
         id,
+        remoteAddress: this.#remoteAddress,
         registry,
         nowMs,
         messages,
@@ -183,7 +186,7 @@ export class RtmpConnection {
     if (this.#isEnding) return
     this.#isEnding = true
     clearTimeout(this.#timer)
-    for (const publisher of this.#publishers.values()) publisher.stop(reason)
+    for (const publisher of this.#publishers.values()) publisher.lose(reason)
     for (const reader of this.#readers.values()) reader.stop(reason)
     this.#publishers.clear()
     this.#readers.clear()

@@ -1,5 +1,6 @@
 import { FlvToFrames } from "../../bridge/flv-to-frames.ts"
-import type { LiveStream, PublisherSession } from "../../hub/live-stream.ts"
+import type { LiveStream } from "../../hub/live-stream.ts"
+import type { PublisherSession, SessionFacts } from "../../hub/session.ts"
 import type { StreamRegistry } from "../../hub/stream-registry.ts"
 import { amfField } from "../../rtmp/amf0.ts"
 import type { RtmpMedia, RtmpMetadata, RtmpPublishRequested } from "../../rtmp/server-events.ts"
@@ -9,6 +10,8 @@ import { requestedName } from "./requested-name.ts"
 /** What a publisher needs from the connection it lives on. */
 export interface PublisherContext {
   readonly id: string
+  /** The peer, for lists. */
+  readonly remoteAddress: string | undefined
   readonly registry: StreamRegistry
   readonly logger: Logger
   readonly nowMs: () => number
@@ -20,7 +23,7 @@ export interface PublisherContext {
 export class RtmpPublisher implements PublisherSession {
   readonly id: string
   readonly protocol = "rtmp"
-  readonly token: string | undefined
+  readonly identity: string | undefined
   readonly #context: PublisherContext
   readonly #logger: Logger
   readonly #stream: LiveStream
@@ -28,18 +31,24 @@ export class RtmpPublisher implements PublisherSession {
   readonly #totals = { videoFrames: 0, audioFrames: 0, bytes: 0 }
   #frames: FlvToFrames | undefined
   readonly #warnings = new Set<string>()
+  #lastMediaMs: number
   #isEnded = false
 
   /** Takes the name in the registry. Throws `stream.name`, `stream.busy` or `session.limit`. */
   constructor(request: RtmpPublishRequested, context: PublisherContext) {
     const name = requestedName(request)
     this.id = context.id
-    this.token = request.query.get("token")
+    this.identity = request.query.get("token")
     this.#context = context
     this.#logger = context.logger.child({ stream: name })
     this.#startedAtMs = context.nowMs()
+    this.#lastMediaMs = this.#startedAtMs
     this.#stream = context.registry.publish(name, this, this.#startedAtMs)
     this.#logger.info("publisher connected")
+  }
+
+  get lastMediaMs(): number {
+    return this.#lastMediaMs
   }
 
   /** RTMP has no way to ask for one. */
@@ -57,9 +66,9 @@ export class RtmpPublisher implements PublisherSession {
     if (this.#isEnded) return
     const video = amfField(values, "videocodecid")
     const audio = amfField(values, "audiocodecid")
-    if (video === AVC || video === AVC_FOURCC) this.#stream.useSource("video", "frames")
-    if (audio === AAC || audio === AAC_FOURCC) this.#stream.useSource("audio", "aac")
-    if (audio === OPUS_FOURCC) this.#stream.useSource("audio", "opus")
+    if (video === AVC || video === AVC_FOURCC) this.#stream.useVideo("frames", "h264")
+    if (audio === AAC || audio === AAC_FOURCC) this.#stream.useAudio("aac")
+    if (audio === OPUS_FOURCC) this.#stream.useAudio("opus")
   }
 
   /** Throws what `FlvToFrames` throws. */
@@ -67,6 +76,7 @@ export class RtmpPublisher implements PublisherSession {
     if (this.#isEnded) return
     this.#totals.bytes += payload.length
     const nowMs = this.#context.nowMs()
+    this.#lastMediaMs = nowMs
     this.#frames ??= new FlvToFrames(this.#stream.startUs(nowMs))
     if (type === "video") {
       const frame = this.#frames.pushVideo(timestampMs, payload, nowMs)
@@ -83,12 +93,34 @@ export class RtmpPublisher implements PublisherSession {
     }
   }
 
-  /** Gives the name back; does nothing the second time. */
+  describe(nowMs: number): SessionFacts {
+    const { bytes } = this.#totals
+    return {
+      remoteAddress: this.#context.remoteAddress,
+      transport: "tcp",
+      startedAtMs: this.#startedAtMs,
+      bytes,
+      bitrateBps: Math.round((8000 * bytes) / Math.max(1, nowMs - this.#startedAtMs)),
+      codecs: [...this.#stream.tracks].map(({ codec }) => codec),
+    }
+  }
+
+  /** The publication is over: gives the name back; does nothing the second time. */
   stop(reason: string): void {
+    this.#leave(reason, false)
+  }
+
+  /** The connection is gone: the name is kept for a while for the publisher to return. */
+  lose(reason: string): void {
+    this.#leave(reason, true)
+  }
+
+  #leave(reason: string, mayReturn: boolean): void {
     if (this.#isEnded) return
     this.#isEnded = true
-    this.#context.registry.unpublish(this.#stream, this, reason)
-    const durationMs = Math.round(this.#context.nowMs() - this.#startedAtMs)
+    const nowMs = this.#context.nowMs()
+    this.#context.registry.unpublish(this.#stream, this, reason, { mayReturn, nowMs })
+    const durationMs = Math.round(nowMs - this.#startedAtMs)
     this.#logger.info({ reason, durationMs, ...this.#totals }, "publisher gone")
   }
 

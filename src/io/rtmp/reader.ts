@@ -1,5 +1,6 @@
 import { type FlvContents, flvMetadata, trackToFlv } from "../../bridge/frames-to-flv.ts"
-import type { LiveStream, SubscriberSession } from "../../hub/live-stream.ts"
+import type { LiveStream } from "../../hub/live-stream.ts"
+import type { SessionFacts, SubscriberSession } from "../../hub/session.ts"
 import type { StreamRegistry } from "../../hub/stream-registry.ts"
 import type { AacFrame, MediaFrame, OpusFrame, Track, VideoFrame } from "../../media/frame.ts"
 import { serializeAmf0 } from "../../rtmp/amf0.ts"
@@ -20,6 +21,8 @@ export interface ReaderOutput {
 /** What a reader needs from the connection it lives on. */
 export interface ReaderContext {
   readonly id: string
+  /** The peer, for lists. */
+  readonly remoteAddress: string | undefined
   readonly registry: StreamRegistry
   readonly logger: Logger
   readonly nowMs: () => number
@@ -92,6 +95,18 @@ export class RtmpReader implements SubscriberSession {
     this.#context.onEnded(reason)
   }
 
+  describe(nowMs: number): SessionFacts {
+    const { bytes } = this.#totals
+    return {
+      remoteAddress: this.#context.remoteAddress,
+      transport: "tcp",
+      startedAtMs: this.#startedAtMs,
+      bytes,
+      bitrateBps: Math.round((8000 * bytes) / Math.max(1, nowMs - this.#startedAtMs)),
+      codecs: [this.#lastTrack.video, this.#lastTrack.audio].flatMap((track) => track?.codec ?? []),
+    }
+  }
+
   /** The player turns a kind off or on. */
   onReceiveChanged({ kind, enabled }: RtmpReceiveChanged): void {
     this.#isWanted[kind] = enabled
@@ -147,13 +162,18 @@ export class RtmpReader implements SubscriberSession {
 
   /** Sound before the first picture: players count from the first frame, and pictures must lie at the frames' distance from it. */
   #isBeforePicture(frame: MediaFrame): boolean {
-    if (!this.#isWanted.video || this.#stream.sources.video === undefined) return false
+    if (!this.#isWanted.video || !this.#hasPictures) return false
     if (isVideo(frame)) {
       if (this.#firstPictureUs === undefined && frame.isKeyframe) this.#firstPictureUs = frame.ptsUs
       return false
     }
     if (this.#firstPictureUs !== undefined) return frame.ptsUs < this.#firstPictureUs
     return this.#context.nowMs() - this.#startedAtMs < MAX_PICTURE_WAIT_MS
+  }
+
+  /** RTMP carries H.264; of a stream with other video, readers get the sound. */
+  get #hasPictures(): boolean {
+    return this.#stream.sources.video !== undefined && this.#stream.videoCodec === "h264"
   }
 
   /** A reader that is too slow gets nothing until its queue is nearly empty, then goes on with a keyframe. */
@@ -175,9 +195,9 @@ export class RtmpReader implements SubscriberSession {
 
   #sendMetadata(first: Track): void {
     this.#hasSentMetadata = true
-    const { video, audio } = this.#stream.sources
+    const { audio } = this.#stream.sources
     const contents: FlvContents = {
-      video: video === undefined ? undefined : "h264",
+      video: this.#hasPictures ? "h264" : undefined,
       audio: audio === undefined ? undefined : this.#audioCodec,
     }
     const metadata = flvMetadata(contents, [...this.#stream.tracks, first])

@@ -1,5 +1,6 @@
 import { randomInt } from "node:crypto"
-import type { LiveStream, SubscriberSession } from "../../hub/live-stream.ts"
+import type { LiveStream } from "../../hub/live-stream.ts"
+import type { SessionFacts, SubscriberSession } from "../../hub/session.ts"
 import { CLOCK_RATE_HZ } from "../../media/packet.ts"
 import { usToTicks } from "../../media/time.ts"
 import { unixUsToNtp } from "../../rtp/ntp.ts"
@@ -106,6 +107,26 @@ export class WhepViewer implements SubscriberSession {
   end(reason: string): void {
     this.#options.peer.close(reason)
     this.#stop(reason)
+  }
+
+  describe(nowMs: number): SessionFacts {
+    const { address, port } = this.#options.peer.remote
+    const sent = { packets: 0, bytes: 0 }
+    for (const { pump } of this.#viewerId === undefined ? [] : this.#tracks) {
+      const stats = this.#options.fanout.stats(this.#viewerId as ViewerId, pump.trackId)
+      sent.packets += stats?.packetCount ?? 0
+      sent.bytes += stats?.octetCount ?? 0
+    }
+    return {
+      ...sent,
+      remoteAddress: `${address}:${port}`,
+      transport: "udp",
+      startedAtMs: this.#startedAtMs,
+      bitrateBps: Math.round((8000 * sent.bytes) / Math.max(1, nowMs - this.#startedAtMs)),
+      lostPackets: this.#totals.lostPackets,
+      ...(this.#roundTripMs !== undefined && { roundTripMs: this.#roundTripMs }),
+      codecs: this.#options.media.map(({ codec }) => codec),
+    }
   }
 
   #onRtcpPacket(packet: RtcpPacket): void {

@@ -1,5 +1,6 @@
 import { randomInt } from "node:crypto"
-import type { LiveStream, PublisherSession } from "../../hub/live-stream.ts"
+import type { LiveStream } from "../../hub/live-stream.ts"
+import type { PublisherSession, SessionFacts } from "../../hub/session.ts"
 import type { StreamName } from "../../hub/stream-name.ts"
 import type { StreamRegistry } from "../../hub/stream-registry.ts"
 import { parseRtpPacket } from "../../rtp/packet.ts"
@@ -29,7 +30,7 @@ export interface WhipPublisherOptions {
 export class WhipPublisher implements PublisherSession {
   readonly id: string
   readonly protocol = "whip"
-  readonly token: string | undefined
+  readonly identity: string | undefined
   readonly #options: WhipPublisherOptions
   readonly #logger: Logger
   readonly #stream: LiveStream
@@ -38,16 +39,18 @@ export class WhipPublisher implements PublisherSession {
   readonly #startedAtMs: number
   #reportTimer: NodeJS.Timeout | undefined
   #feedbackTimer: NodeJS.Timeout | undefined
+  #lastMediaMs: number
   #isEnded = false
 
   /** Takes the name in the registry. Throws `stream.busy` or `session.limit`. */
   constructor(options: WhipPublisherOptions) {
     const { peer, media, name, registry, nowMs } = options
     this.id = peer.id
-    this.token = options.token
+    this.identity = options.token
     this.#options = options
     this.#logger = options.logger.child({ session: sessionLabel(peer.id), stream: name, protocol: "whip" })
     this.#startedAtMs = nowMs()
+    this.#lastMediaMs = this.#startedAtMs
     this.#stream = registry.publish(name, this, this.#startedAtMs)
     const clock = new PublisherClock(this.#stream.startUs(this.#startedAtMs))
     const { videoPackets, audioPackets } = this.#stream.lanes
@@ -62,8 +65,15 @@ export class WhipPublisher implements PublisherSession {
         keyframeIntervalMs,
       })
     })
-    for (const { kind } of media) this.#stream.useSource(kind, "packets")
+    for (const { kind } of media) {
+      if (kind === "video") this.#stream.useVideo("packets", "h264")
+      else this.#stream.useAudio("packets")
+    }
     this.#logger.debug("publisher answered")
+  }
+
+  get lastMediaMs(): number {
+    return this.#lastMediaMs
   }
 
   /** Media may come from now on. */
@@ -79,6 +89,7 @@ export class WhipPublisher implements PublisherSession {
   /** Takes a decrypted packet; one of a payload type that was not agreed on is dropped. Throws `rtp.packet`. */
   onRtp(bytes: Uint8Array): void {
     if (this.#isEnded) return
+    this.#lastMediaMs = this.#options.nowMs()
     const packet = parseRtpPacket(bytes)
     const track = this.#tracks.find((candidate) => candidate.takes(packet.payloadType))
     const batch = track?.push(packet, this.#stream.timelineUs(this.#options.nowMs()))
@@ -95,7 +106,7 @@ export class WhipPublisher implements PublisherSession {
 
   /** The transport is gone. */
   onClosed(reason: PeerCloseReason): void {
-    this.#stop(describeClose(reason))
+    this.#stop(describeClose(reason), reason.type === "silent" || reason.type === "failed")
   }
 
   requestKeyframe(): void {
@@ -105,17 +116,35 @@ export class WhipPublisher implements PublisherSession {
 
   end(reason: string): void {
     this.#options.peer.close(reason)
-    this.#stop(reason)
+    this.#stop(reason, false)
   }
 
-  #stop(reason: string): void {
+  describe(nowMs: number): SessionFacts {
+    const { address, port } = this.#options.peer.remote
+    const sum = (count: (totals: WhipTrack["totals"]) => number) =>
+      this.#tracks.reduce((total, track) => total + count(track.totals), 0)
+    const bytes = sum((totals) => totals.bytes)
+    return {
+      remoteAddress: `${address}:${port}`,
+      transport: "udp",
+      startedAtMs: this.#startedAtMs,
+      bytes,
+      bitrateBps: Math.round((8000 * bytes) / Math.max(1, nowMs - this.#startedAtMs)),
+      packets: sum((totals) => totals.packets),
+      lostPackets: sum((totals) => totals.lost),
+      codecs: this.#options.media.map(({ codec }) => codec),
+    }
+  }
+
+  #stop(reason: string, mayReturn: boolean): void {
     if (this.#isEnded) return
     this.#isEnded = true
     clearInterval(this.#reportTimer)
     clearInterval(this.#feedbackTimer)
     for (const track of this.#tracks) track.close()
-    this.#options.registry.unpublish(this.#stream, this, reason)
-    const durationMs = Math.round(this.#options.nowMs() - this.#startedAtMs)
+    const nowMs = this.#options.nowMs()
+    this.#options.registry.unpublish(this.#stream, this, reason, { mayReturn, nowMs })
+    const durationMs = Math.round(nowMs - this.#startedAtMs)
     const totals = Object.fromEntries(this.#tracks.map(({ kind, totals }) => [kind, totals]))
     this.#logger.info({ reason, durationMs, ...totals }, "publisher gone")
   }

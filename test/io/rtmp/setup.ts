@@ -1,5 +1,5 @@
 import { pino } from "pino"
-import type { LaneConverters } from "../../../src/hub/live-stream.ts"
+import type { LaneConverters } from "../../../src/hub/stream-lanes.ts"
 import { StreamRegistry } from "../../../src/hub/stream-registry.ts"
 import { type RtmpServer, type RtmpServerConfig, startRtmpServer } from "../../../src/io/rtmp/server.ts"
 import type { Scope } from "../../support/scope.ts"
@@ -17,7 +17,7 @@ export interface RtmpSetup {
 export async function startRtmpSetup(scope: Scope, config: Partial<RtmpServerConfig> = {}): Promise<RtmpSetup> {
   const log: Record<string, unknown>[] = []
   const logger = pino({ level: "debug" }, { write: (line) => log.push(JSON.parse(line)) })
-  const bounds = { maxStreams: 10, maxSubscribers: 2, cacheMaxBytes: 1e7, cacheMaxMs: 30_000 }
+  const bounds = { maxStreams: 10, maxSubscribers: 2, cacheMaxBytes: 1e7, cacheMaxMs: 30_000, graceMs: 5_000, silentTakeoverMs: 1_000 }
   const registry = new StreamRegistry(noConverters, { ...bounds, keyframeRequestIntervalMs: 1_000 })
   const defaults = { host: "127.0.0.1", port: 0, maxConnections: 20, setupTimeoutMs: 5_000, idleTimeoutMs: 30_000 }
   const server = await startRtmpServer(

@@ -1,18 +1,19 @@
 import { expect, test } from "vitest"
-import type { LaneConverters, LiveStream } from "../../../src/hub/live-stream.ts"
+import type { LiveStream } from "../../../src/hub/live-stream.ts"
+import type { PublisherSession } from "../../../src/hub/session.ts"
+import type { LaneConverters } from "../../../src/hub/stream-lanes.ts"
 import { parseStreamName } from "../../../src/hub/stream-name.ts"
 import { StreamRegistry } from "../../../src/hub/stream-registry.ts"
 import type { PacketFanout } from "../../../src/io/webrtc/fanout.ts"
 import { StreamPump } from "../../../src/io/webrtc/stream-pump.ts"
 import type { RtpBatch } from "../../../src/media/packet.ts"
 
-const LIMITS = { maxStreams: 1, maxSubscribers: 9, cacheMaxBytes: 1e6, cacheMaxMs: 1e6, keyframeRequestIntervalMs: 1 }
+const LIMITS = { maxStreams: 1, maxSubscribers: 9, cacheMaxBytes: 1e6, cacheMaxMs: 1e6, keyframeRequestIntervalMs: 1, graceMs: 1, silentTakeoverMs: 1 }
 
 function whipStream(): LiveStream {
   const registry = new StreamRegistry(() => ({}) as LaneConverters, LIMITS)
-  const publisher = { id: "p", protocol: "whip", token: undefined, requestKeyframe() {}, end() {} } as const
-  const stream = registry.publish(parseStreamName("live", "cam1"), publisher, 0)
-  stream.useSource("video", "packets")
+  const stream = registry.publish(parseStreamName("live", "cam1"), {} as PublisherSession, 0)
+  stream.useVideo("packets", "h264")
   return stream
 }
 

@@ -1,0 +1,56 @@
+/** The protocol that a session speaks. */
+export type Protocol = "rtmp" | "whip" | "whep"
+
+/** How a session stands, for lists and pages. Counts are since its start, of media in the session's direction. */
+export interface SessionFacts {
+  /** Address and port of the peer, as far as they are known. */
+  readonly remoteAddress: string | undefined
+  readonly transport: "udp" | "tcp"
+  /** On the gateway's clock. */
+  readonly startedAtMs: number
+  readonly bytes: number
+  /** Of the last seconds. */
+  readonly bitrateBps: number
+  readonly packets?: number
+  readonly lostPackets?: number
+  readonly roundTripMs?: number
+  /** The simulcast layer that a viewer gets. */
+  readonly layer?: string
+  /** Names of the codecs that the session carries, as in `CODEC_TITLES`. */
+  readonly codecs: readonly string[]
+}
+
+/** What a publisher's session tells the hub, and what the hub may ask of it. */
+export interface PublisherSession {
+  readonly id: string
+  readonly protocol: Protocol
+  /** Who publishes; a session of the same identity may take the name over. */
+  readonly identity: string | undefined
+  /** When media came last, on the gateway's clock; its start until there was some. Set before the media is pushed. */
+  readonly lastMediaMs: number
+  /** Asks for a keyframe, of one simulcast layer where `rid` names it; does nothing where the protocol has no way to. */
+  requestKeyframe(rid?: string): void
+  /** Ends the session because the hub says so. */
+  end(reason: string): void
+  describe(nowMs: number): SessionFacts
+}
+
+/** A viewer's or reader's session as the hub sees it. */
+export interface SubscriberSession {
+  readonly id: string
+  readonly protocol: Protocol
+  /** The stream is over, or somebody wants this session to be. */
+  end(reason: string): void
+  describe(nowMs: number): SessionFacts
+  /** Something about the stream has changed. */
+  onStreamEvent?(event: StreamEvent): void
+}
+
+/**
+ * What subscribers are told of their stream. `inactive`: the publisher is gone and may return; `active`: one has returned. `layers`: look
+ * at `LiveStream.layers` again. `viewers`: how many subscribers there are. `codec`: the video comes in another codec,
+ * so who agreed on the one before must come again.
+ */
+export type StreamEvent =
+  | { readonly type: "active" | "inactive" | "layers" | "codec" }
+  | { readonly type: "viewers"; readonly count: number }
