@@ -1,59 +1,120 @@
-import { type Context, Hono, type MiddlewareHandler } from "hono"
-import { bodyLimit } from "hono/body-limit"
+import { type Context, Hono } from "hono"
 import { GatewayError } from "../src/errors.ts"
+import type { ClientEnv } from "./client.ts"
+import { type ExtensionLink, type IceServerLink, serializeExtension, serializeIceServer } from "./links.ts"
+import {
+  allowMethods,
+  bearerToken,
+  isPreflight,
+  limitBody,
+  mediaType,
+  refuseMethod,
+  requireMediaType,
+} from "./requests.ts"
 
 /** A WHIP or WHEP offer with all that the service decides on. */
 export interface SessionRequest {
   /** `app/stream` as the client wrote it; the service checks it and throws `stream.name`. */
   readonly stream: string
+  /** Empty where a player leaves the offer to the gateway. */
   readonly offerSdp: string
-  /** Of `Authorization: Bearer`, RFC 6750. */
+  /** Of `Authorization: Bearer` (RFC 6750), else of the query's `token`. */
   readonly token: string | undefined
-  /** The gateway's end of the connection: an address that surely leads to it. */
+  /** The gateway's end of the client's connection: an address that surely leads to it. */
   readonly localAddress: string | undefined
+  readonly remoteAddress: string | undefined
+  readonly userAgent: string | undefined
+  /** Whether the player can do with an offer of the gateway where its own one does not fit. */
+  readonly acceptsCounterOffer: boolean
 }
 
 /** A session that was opened. */
 export interface SessionAnswer {
   /** Unguessable, and safe in a URL path: whoever knows it can end the session. */
   readonly id: string
-  readonly answerSdp: string
+  readonly type: "answer" | "counterOffer"
+  readonly sdp: string
   /** Strong entity-tag of the ICE session, without quotes. */
   readonly etag: string
+  /** Until when a counter-offer waits for the player's answer. */
+  readonly validUntil?: Date
+  readonly iceServers: readonly IceServerLink[]
+  readonly extensions: readonly ExtensionLink[]
 }
 
 /** Opens a session from an offer; throws GatewayError. */
-export type OpenSession = (request: SessionRequest) => SessionAnswer | Promise<SessionAnswer>
+export type OpenSession = (request: SessionRequest) => Promise<SessionAnswer>
 
-/** Limits and facts of the HTTP server that the routes need. */
+/** Who wants to know the ICE servers before a session is opened. */
+export interface IceServerRequest {
+  readonly action: "publish" | "play"
+  readonly stream: string
+  readonly token: string | undefined
+}
+
+/** Tells ICE servers to old clients, which ask before they make an offer. */
+export interface IceServerService {
+  /** None for a client that may not open the session: credentials of a TURN server are not for everyone. */
+  iceServers(request: IceServerRequest): Promise<readonly IceServerLink[]>
+}
+
+/** How one of the two protocols opens sessions. */
+export interface Endpoint extends IceServerService {
+  readonly base: "/whip" | "/whep"
+  readonly open: OpenSession
+}
+
+/** Limits of the signaling routes. */
 export interface SignalingOptions {
   readonly maxBodyBytes: number
-  /** Finds the gateway's end of the connection in the server's bindings (`c.env`). */
-  readonly localAddress: (bindings: unknown) => string | undefined
 }
 
 /**
  * The endpoint that WHIP (RFC 9725 section 4.2) and WHEP (draft-ietf-wish-whep section 4) share: POST an offer, get
- * 201, the answer and the session's address. GET and HEAD answer empty, OPTIONS tells what POST takes.
+ * 201, the answer and the session's address. GET and HEAD answer empty, OPTIONS tells what POST takes. Nothing redirects: there is one gateway,
+ * and one that is full answers 503 (section 4.5).
  */
-export function signalingRoutes(base: "/whip" | "/whep", open: OpenSession, options: SignalingOptions): Hono {
-  const app = new Hono()
-  const endpoint = `${base}/:app/:stream`
-  app.use(`${base}/*`, allowOrigins("GET, HEAD, POST, OPTIONS", { "accept-post": SDP }))
+export function signalingRoutes({ base, open, iceServers }: Endpoint, { maxBodyBytes }: SignalingOptions) {
+  const app = new Hono<ClientEnv>()
+  const endpoint = `${base}/:app/:stream` as const
+  const stream = (c: Context) => `${c.req.param("app")}/${c.req.param("stream")}`
+  const isWhep = base === "/whep"
 
-  app.post(endpoint, limitBody(options.maxBodyBytes), async (c) => {
-    requireMediaType(c, SDP)
+  app.use(endpoint, async (c, next) => {
+    await next()
+    if (c.req.method !== "OPTIONS" || isPreflight(c)) return
+    const action = isWhep ? "play" : "publish"
+    for (const server of await iceServers({ action, stream: stream(c), token: tokenOf(c) })) {
+      c.header("link", serializeIceServer(server), { append: true })
+    }
+  })
+  app.use(`${base}/*`, allowMethods("GET, HEAD, POST, OPTIONS", { "accept-post": SDP }))
+
+  app.post(endpoint, limitBody(maxBodyBytes), async (c) => {
+    const offerSdp = await c.req.text()
+    const wantsOffer = isWhep && offerSdp === ""
+    if (!wantsOffer || mediaType(c) !== "") requireMediaType(c, SDP)
+    const { baseUrl, localAddress, remoteAddress } = c.var.client
     const session = await open({
-      stream: `${c.req.param("app")}/${c.req.param("stream")}`,
-      offerSdp: await c.req.text(),
-      token: bearerToken(c),
-      localAddress: options.localAddress(c.env),
+      stream: stream(c),
+      offerSdp,
+      token: tokenOf(c),
+      localAddress,
+      remoteAddress,
+      userAgent: c.req.header("user-agent"),
+      acceptsCounterOffer: isWhep && (wantsOffer || namesSdp(c.req.header("accept"))),
     })
-    return c.body(session.answerSdp, 201, {
-      "content-type": SDP,
-      // A path without query: OBS puts all of it into the path of its own URL.
-      location: `/sessions/${session.id}`,
+    for (const server of session.iceServers) c.header("link", serializeIceServer(server), { append: true })
+    for (const extension of session.extensions) {
+      c.header("link", serializeExtension(extension, baseUrl), { append: true })
+    }
+    return c.body(session.sdp, session.type === "answer" ? 201 : 406, {
+      "content-type":
+        session.validUntil === undefined ? SDP : `${SDP}; valid-until="${session.validUntil.toUTCString()}"`,
+      // Absolute and without a query: OBS puts all of a relative one into the path of its own URL.
+      location: `${baseUrl}/sessions/${session.id}`,
       etag: `"${session.etag}"`,
+      "accept-patch": isWhep ? `${FRAGMENT}, ${SDP}` : FRAGMENT,
       "cache-control": "no-store",
     })
   })
@@ -65,48 +126,16 @@ export function signalingRoutes(base: "/whip" | "/whep", open: OpenSession, opti
   return app
 }
 
-/** CORS for any origin (no cookies are used), on success and error alike; answers OPTIONS itself. */
-export function allowOrigins(methods: string, extra: Readonly<Record<string, string>> = {}): MiddlewareHandler {
-  return async (c, next) => {
-    if (c.req.method === "OPTIONS") {
-      c.res = c.body(null, 200, {
-        allow: methods,
-        "access-control-allow-methods": methods,
-        "access-control-allow-headers": "Authorization, Content-Type, If-Match",
-        "access-control-max-age": "86400",
-      })
-    } else await next()
-    c.header("access-control-allow-origin", "*")
-    c.header("access-control-expose-headers", "Location, ETag, Link, Accept-Post, Accept-Patch, Retry-After")
-    for (const [name, value] of Object.entries(extra)) c.header(name, value)
-    if (c.res.status === 405) c.header("allow", methods)
-  }
+function tokenOf(c: Context): string | undefined {
+  return bearerToken(c) ?? (c.req.query("token") || undefined)
 }
 
-/** Refuses a body of more than `maxBodyBytes` while it is read, with or without Content-Length. */
-export function limitBody(maxBodyBytes: number): MiddlewareHandler {
-  return bodyLimit({
-    maxSize: maxBodyBytes,
-    onError: () => {
-      throw new GatewayError("http.too_large", `the body has more than ${maxBodyBytes} bytes`)
-    },
-  })
+/** Whether the media type is named for itself: the wildcard of a client that knows no counter-offers is no consent. */
+function namesSdp(accept = ""): boolean {
+  return accept.split(",").some((range) => (range.split(";", 1)[0] ?? "").trim().toLowerCase() === SDP)
 }
 
-/** Throws `http.media_type` unless the body is of that type, parameters aside. */
-export function requireMediaType(c: Context, expected: string): void {
-  const [mediaType = ""] = (c.req.header("content-type") ?? "").split(";", 1)
-  if (mediaType.trim().toLowerCase() === expected) return
-  throw new GatewayError("http.media_type", `the Content-Type must be ${expected}`)
-}
-
-/** Throws `http.method`. */
-export function refuseMethod(allowed: string): never {
-  throw new GatewayError("http.method", `this address takes ${allowed}`)
-}
-
-function bearerToken(c: Context): string | undefined {
-  return /^Bearer +(\S+) *$/i.exec(c.req.header("authorization") ?? "")?.[1]
-}
-
-const SDP = "application/sdp"
+/** Media type of offers and answers. */
+export const SDP = "application/sdp"
+/** Media type of trickled candidates and ICE restarts, RFC 8840. */
+export const FRAGMENT = "application/trickle-ice-sdpfrag"

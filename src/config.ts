@@ -1,11 +1,14 @@
 import { z } from "zod"
 import { Access } from "./config-access.ts"
+import { Http } from "./config-http.ts"
+import { iceServerList, listenHosts, publicAddressList } from "./config-media.ts"
 import { GatewayError } from "./errors.ts"
 import { VIDEO_CODECS } from "./media/codec.ts"
 
 const host = z.string().min(1)
 const port = z.coerce.number().int().min(0).max(65_535) // 0 asks the system for a free port; tests use it
 const positive = z.coerce.number().int().positive()
+const flag = z.union([z.boolean(), z.stringbool()])
 const bitrateBps = z.coerce.number().int().min(16_000).max(510_000)
 
 /** A list in a file, or text with commas in an environment variable. */
@@ -14,14 +17,7 @@ function listOf<Item extends z.ZodArray>(list: Item) {
   return z.preprocess((value) => (typeof value === "string" ? split(value).filter(Boolean) : value), list)
 }
 
-const addressList = listOf(z.array(z.union([z.ipv4(), z.ipv6()])).max(8))
 const videoCodecList = listOf(z.array(z.enum(VIDEO_CODECS)).min(1))
-
-const Http = z.strictObject({
-  host: host.default("0.0.0.0").describe("address that the HTTP server listens on"),
-  port: port.default(8080).describe("TCP port of pages, WHIP, WHEP and API"),
-  maxBodyBytes: positive.default(65_536).describe("largest request body"),
-})
 
 const Rtmp = z.strictObject({
   host: host.default("0.0.0.0").describe("address that the RTMP server listens on"),
@@ -34,11 +30,16 @@ const Rtmp = z.strictObject({
 })
 
 const Media = z.strictObject({
-  host: host.default("0.0.0.0").describe("address that the WebRTC socket listens on"),
-  port: port.default(8000).describe("UDP port of all WebRTC media"),
-  publicAddresses: addressList
+  host: listenHosts.default(["0.0.0.0", "::"]).describe("addresses that WebRTC media listens on, one of each family"),
+  port: port.default(8000).describe("port of all WebRTC media, UDP and TCP"),
+  tcp: flag.default(true).describe("media by TCP for peers that UDP does not reach"),
+  tcpQueueMaxBytes: positive.default(512 * 1024).describe("output that may wait for a slow peer on TCP"),
+  publicAddresses: publicAddressList
     .default([])
-    .describe("addresses to announce to WebRTC peers, best first; needed behind NAT"),
+    .describe("addresses or DNS names to announce to WebRTC peers, best first; needed behind NAT"),
+  iceServers: iceServerList
+    .default([])
+    .describe("STUN and TURN servers for clients: urls, and username and credential, or secret and ttlSeconds"),
   videoCodecs: videoCodecList
     .default([...VIDEO_CODECS])
     .describe("video codecs that WHIP publishers may send, best first"),

@@ -1,5 +1,8 @@
 import type { IncomingMessage } from "node:http"
 import { createApp } from "../routes/app.ts"
+import type { Connection } from "../routes/client.ts"
+import type { SessionAnswer } from "../routes/signaling.ts"
+import { RateLimiter } from "./access/rate-limit.ts"
 import { createLaneConverters } from "./bridge/lane-converters.ts"
 import { type Config, type ConfigInput, parseConfig } from "./config.ts"
 import { GatewayError } from "./errors.ts"
@@ -7,14 +10,14 @@ import type { Protocol } from "./hub/session.ts"
 import { StreamRegistry } from "./hub/stream-registry.ts"
 import { WasmTranscoders } from "./io/audio/wasm-transcoders.ts"
 import { startHttpServer } from "./io/http-server.ts"
-import { createLogger, type Logger } from "./io/log.ts"
+import { createLogger, type Logger, sessionLabel } from "./io/log.ts"
 import { startRtmpServer } from "./io/rtmp/server.ts"
 import { TypeScriptFanout } from "./io/webrtc/fanout-typescript.ts"
 import { resolvePublicAddresses } from "./io/webrtc/public-addresses.ts"
 import { reportReachability } from "./io/webrtc/self-test.ts"
 import { WebRtcTransport } from "./io/webrtc/transport.ts"
 import { type OfferRequest, type OpenedSession, WebRtcService } from "./io/webrtc/webrtc-service.ts"
-import { describeStream } from "./stream-summary.ts"
+import { describeSession, describeStream } from "./stream-summary.ts"
 import { VERSION } from "./version.ts"
 
 /** A running gateway. */
@@ -96,23 +99,55 @@ async function start(config: Config, logger: Logger, open: Closeable[]): Promise
   open.push(rtmp)
 
   const openSession = (protocol: Protocol, action: (request: OfferRequest) => OpenedSession) => {
-    return async (request: OfferRequest) => {
+    return async (request: OfferRequest): Promise<SessionAnswer> => {
       try {
         if (isClosing) throw new GatewayError("gateway.closing", "the gateway is shutting down")
-        return action(request)
+        const { id, answerSdp: sdp, etag } = action(request)
+        return { id, type: "answer", sdp, etag, iceServers: [], extensions: [] }
       } catch (error) {
         if (error instanceof GatewayError) logRefusal(logger, protocol, request.stream, error)
         throw error
       }
     }
   }
+  const { requestsPerSecond: perSecond, requestBurst: burst } = config.http
+  const rateLimiter = new RateLimiter({ perSecond, burst, maxSources: MAX_RATE_LIMITED_SOURCES })
+  const countRequest = (remoteAddress: string) => {
+    const decision = rateLimiter.take(remoteAddress, nowMs())
+    return decision.ok ? undefined : decision.retryAfterMs
+  }
   const app = createApp(
     {
       publish: openSession("whip", (request) => webrtc.publish(request)),
       play: openSession("whep", (request) => webrtc.play(request)),
-      find: (id) => webrtc.find(id),
+      iceServers: async () => [],
+      find: (id) => {
+        const session = webrtc.find(id)
+        if (session === undefined) return undefined
+        const refuse = (what: string) => () => {
+          throw new GatewayError("sdp.unsupported", `${what}: end this session and open another`)
+        }
+        const restartIce = refuse("ICE restart is not supported")
+        return { id, role: "whip", ...session, restartIce, acceptAnswer: refuse("nothing was offered") }
+      },
       end: (id) => webrtc.end(id),
       streams: () => registry.list().map((stream) => describeStream(stream, nowMs())),
+      endStream: (name) => {
+        const stream = registry.list().find((live) => live.name === name)
+        stream?.publisher?.end("ended by an administrator")
+        return stream !== undefined
+      },
+      sessions: () =>
+        registry.sessions().map((entry) => describeSession(entry, sessionLabel(entry.session.id), nowMs())),
+      endSession: (label) => {
+        const entry = registry.sessions().find(({ session }) => sessionLabel(session.id) === label)
+        entry?.session.end("ended by an administrator")
+        return entry !== undefined
+      },
+      playFilter: async () => () => true,
+      requireAdmin: async () => {
+        throw new GatewayError("access.denied", "this gateway has no administrators")
+      },
       info: () => ({ version: VERSION, rtmpPort: rtmp.port }),
       health: () => ({
         status: isClosing ? "closing" : "ok",
@@ -122,7 +157,7 @@ async function start(config: Config, logger: Logger, open: Closeable[]): Promise
         viewers: registry.list().reduce((count, { subscribers }) => count + subscribers.size, 0),
       }),
     },
-    { onBug, maxBodyBytes: config.http.maxBodyBytes, localAddress },
+    { ...config.http, onBug, connection, countRequest },
   )
   const http = await startHttpServer({ ...config.http, fetch: (request, env) => app.fetch(request, env) })
   open.push(http)
@@ -152,9 +187,10 @@ function logRefusal(logger: Logger, protocol: Protocol, stream: string, { code, 
   logger[level]({ protocol, stream: stream.slice(0, MAX_LOGGED_NAME), code }, `offer refused: ${message}`)
 }
 
-/** Our end of the connection that a request came by; `env` holds Node's request under hono's Node server. */
-function localAddress(env: unknown): string | undefined {
-  return (env as { incoming?: IncomingMessage } | undefined)?.incoming?.socket?.localAddress
+/** The connection that a request came by; `env` holds Node's request under hono's Node server. */
+function connection(env: unknown): Connection {
+  const socket = (env as { incoming?: IncomingMessage } | undefined)?.incoming?.socket
+  return { localAddress: socket?.localAddress, remoteAddress: socket?.remoteAddress }
 }
 
 /** What to write into a URL for people at this machine. */
@@ -164,6 +200,7 @@ function reachableHost(host: string): string {
 }
 
 const MAX_LOGGED_NAME = 130
+const MAX_RATE_LIMITED_SOURCES = 10_000
 const SWEEP_INTERVAL_MS = 250
 
 /** A new reader's sound begins with all that is cached, handed over at once: half a minute of 20 ms packets. */

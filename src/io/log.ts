@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto"
 import { type DestinationStream, type Logger, pino } from "pino"
 
 export type { Logger } from "pino"
@@ -21,9 +22,9 @@ export function createLogger({ level, format }: LogOptions): Logger {
     : pino(options)
 }
 
-/** Enough of a session's id to follow it in the log; all of it would let a reader of the log end a WebRTC session. */
+/** A session's public name, for log and API: its id itself would let a reader end a WebRTC session. */
 export function sessionLabel(id: string): string {
-  return id.slice(0, 8)
+  return createHash("sha256").update(id).digest("base64url").slice(0, 12)
 }
 
 /** A pino destination that turns each JSON line into one that is pleasant to read. */

@@ -1,0 +1,54 @@
+import { z } from "zod"
+
+const positive = z.coerce.number().int().positive()
+
+const publicUrl = z.union([
+  z.literal(""),
+  z
+    .url({ protocol: /^https?$/, error: "must be an http or https address" })
+    .refine((text) => new URL(text).search === "" && new URL(text).hash === "", { error: "must have no query" }),
+])
+
+/** Text in an environment variable: a list with commas. */
+const trustedProxies = z.preprocess(
+  (value) =>
+    typeof value === "string"
+      ? value
+          .split(",")
+          .map((part) => part.trim())
+          .filter(Boolean)
+      : value,
+  z.array(z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()])).max(100),
+)
+
+const Tls = z
+  .strictObject({
+    certFile: z.string().default("").describe("PEM file with the certificate and its chain; both files turn HTTPS on"),
+    keyFile: z
+      .string()
+      .default("")
+      .describe("PEM file with the private key; both files are read again when they change"),
+  })
+  .refine(({ certFile, keyFile }) => (certFile === "") === (keyFile === ""), {
+    error: "needs certFile and keyFile, or neither",
+  })
+
+/** The section `http` of the configuration. */
+export const Http = z.strictObject({
+  host: z.string().min(1).default("0.0.0.0").describe("address that the HTTP server listens on"),
+  port: z.coerce.number().int().min(0).max(65_535).default(8080).describe("TCP port of pages, WHIP, WHEP and API"),
+  tls: Tls.prefault({}),
+  publicUrl: publicUrl
+    .default("")
+    .describe("the gateway's address for the world, as in https://live.example.org; left out: what requests name"),
+  trustedProxies: trustedProxies
+    .default([])
+    .describe("addresses and networks of proxies whose Forwarded or X-Forwarded-* headers are believed"),
+  maxBodyBytes: positive.default(65_536).describe("largest request body"),
+  maxConnections: positive.default(8_000).describe("HTTP connections at once"),
+  requestTimeoutMs: positive.default(15_000).describe("time for a client to send its request"),
+  requestsPerSecond: positive
+    .default(50)
+    .describe("POST, PATCH and DELETE requests that one address may make, on average"),
+  requestBurst: positive.default(500).describe("the same, at once after a pause"),
+})
