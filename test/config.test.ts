@@ -43,6 +43,20 @@ describe("layers", () => {
     expect(access.rules).toEqual(rules)
   })
 
+  test("media listens on both families, one address will do, and TCP can be turned off", () => {
+    expect(loadConfig({}, {}).media).toMatchObject({ host: ["0.0.0.0", "::"], tcp: true })
+    const env = { WHIPSTITCH_MEDIA__HOST: "127.0.0.1", WHIPSTITCH_MEDIA__TCP: "false" }
+    expect(loadConfig({}, env).media).toMatchObject({ host: ["127.0.0.1"], tcp: false })
+  })
+
+  test("TURN servers in a variable are JSON", () => {
+    const env = {
+      WHIPSTITCH_MEDIA__ICE_SERVERS: '[{"urls":"turn:a:3478?transport=udp","secret":"s","ttlSeconds":600}]',
+    }
+    const expected = [{ urls: ["turn:a:3478?transport=udp"], secret: "s", ttlSeconds: 600 }]
+    expect(loadConfig({}, env).media.iceServers).toEqual(expected)
+  })
+
   test("other programs' variables and empty ones are left alone", () => {
     expect(messageOf({}, { PATH: "/bin", WHIPSTITCH_HTTP__PORT: "" })).toBe("no error")
   })
@@ -54,7 +68,18 @@ describe("mistakes name their key", () => {
     { name: "a mistyped section", file: { rtpm: {} }, names: /rtpm/ },
     { name: "a port that is none", file: { http: { port: 70_000 } }, names: /http\.port/ },
     { name: "a word for a number", file: { hub: { maxStreams: "many" } }, names: /hub\.maxStreams/ },
-    { name: "a name for an address", file: { media: { publicAddresses: ["example.org"] } }, names: /publicAddresses/ },
+    { name: "no address and no name", file: { media: { publicAddresses: ["not one"] } }, names: /publicAddresses/ },
+    { name: "two addresses of a family", file: { media: { host: ["192.0.2.1", "192.0.2.2"] } }, names: /media\.host/ },
+    {
+      name: "a TURN server of no form",
+      file: { media: { iceServers: [{ urls: "example.org" }] } },
+      names: /turn:HOST/,
+    },
+    {
+      name: "a TURN server with half a login",
+      file: { media: { iceServers: [{ urls: "turn:a", username: "u" }] } },
+      names: /belong together/,
+    },
     { name: "a pattern that is none", file: ruleFile({ stream: "live" }), names: /rules\[0\]\.stream/ },
     { name: "a rule that demands nothing", file: ruleFile({ play: {} }), names: /rules\[0\]\.play/ },
     { name: "a rule with a mistyped word", file: ruleFile({ play: "everyone" }), names: /rules\[0\]\.play/ },

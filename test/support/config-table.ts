@@ -4,7 +4,9 @@ import { Config } from "../../src/config.ts"
 /** The README's table of configuration keys, made from the schema. */
 export function configTable(): string {
   const { properties } = z.toJSONSchema(Config, { io: "input", unrepresentable: "any" }) as Schema
-  const rows = Object.entries(properties ?? {}).flatMap(([section, schema]) => tableRows(section, schema))
+  // The schema leaves out the defaults of what is written in more than one way.
+  const defaults = Config.parse({}) as Record<string, unknown>
+  const rows = Object.entries(properties ?? {}).flatMap(([key, schema]) => tableRows(key, schema, defaults[key]))
   return ["| key | default | what it is |", "| --- | --- | --- |", ...rows, ""].join("\n")
 }
 
@@ -15,13 +17,13 @@ export function withConfigTable(readme: string): string {
 
 interface Schema {
   readonly properties?: Record<string, Schema>
-  readonly default?: unknown
   readonly description?: string
 }
 
-function tableRows(path: string, { properties, default: value, description }: Schema): string[] {
+function tableRows(path: string, { properties, description }: Schema, value: unknown): string[] {
   if (properties === undefined) return [`| \`${path}\` | ${formatDefault(value)} | ${description} |`]
-  return Object.entries(properties).flatMap(([key, schema]) => tableRows(`${path}.${key}`, schema))
+  const defaults = (value ?? {}) as Record<string, unknown>
+  return Object.entries(properties).flatMap(([key, schema]) => tableRows(`${path}.${key}`, schema, defaults[key]))
 }
 
 function formatDefault(value: unknown): string {

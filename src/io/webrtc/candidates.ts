@@ -67,11 +67,13 @@ function rank({ interfaceName, address }: InterfaceAddress, requestAddress: stri
   return isUniqueLocal(address) ? 3 : 2
 }
 
-function isLoopback(address: string): boolean {
+/** True for an address of the machine itself. */
+export function isLoopback(address: string): boolean {
   return address.startsWith("127.") || address === "::1"
 }
 
-function isLinkLocal(address: string): boolean {
+/** True for an address that means nothing beyond its own link. */
+export function isLinkLocal(address: string): boolean {
   return address.startsWith("169.254.") || /^fe[89ab]/i.test(address)
 }
 

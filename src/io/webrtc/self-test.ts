@@ -14,6 +14,7 @@ import {
 } from "../../ice/stun.ts"
 import { FrameReader, serializeFrame } from "../../ice/tcp-framing.ts"
 import type { LocalCandidate } from "../../sdp/serialize.ts"
+import type { Logger } from "../log.ts"
 import type { IceLogin } from "./ice-credentials.ts"
 
 /** What came of a check that the gateway sent to itself. */
@@ -39,6 +40,19 @@ export async function checkCandidate(
   }
   const error = await (candidate.protocol === "udp" ? askByUdp(candidate, probe) : askByTcp(candidate, probe))
   return error === undefined ? { candidate, reachable: true } : { candidate, reachable: false, error }
+}
+
+/** Logs at the start which candidates will be announced, and whether the gateway reaches itself there. Never rejects. */
+export async function reportReachability(
+  transport: { selfTest(): Promise<readonly CandidateCheck[]> },
+  logger: Logger,
+): Promise<void> {
+  for (const { candidate, reachable, error } of await transport.selfTest()) {
+    const { protocol, address, port } = candidate
+    const where = `WebRTC candidate ${protocol.toUpperCase()} ${address.includes(":") ? `[${address}]` : address}:${port}`
+    if (reachable) logger.info(`${where} answers`)
+    else logger.warn({ reason: error }, `${where} does not answer from this machine: ${WHAT_TO_CHECK}`)
+  }
 }
 
 interface Probe {
@@ -95,5 +109,7 @@ function isAnswer(datagram: Uint8Array, key: Uint8Array, hmacSha1: HmacSha1): bo
   }
 }
 
+const WHAT_TO_CHECK =
+  "check media.publicAddresses, the firewall and the port mapping; behind a NAT that does not turn packets back this is normal"
 const TIMEOUT_MS = 1_000
 const REPEAT_MS = 250
