@@ -42,37 +42,6 @@ export function offeredCodecs(media: SdpMedia): OfferedCodec[] {
   return codecs
 }
 
-/**
- * Chooses the H.264 payload type, RFC 6184: packetization mode 1 before mode 0, then the given profile, then the
- * offer's own order. Any profile will do: OBS says 42e01f whatever it encodes.
- */
-export function chooseH264(codecs: readonly OfferedCodec[], profileIdc?: number): OfferedCodec | undefined {
-  const h264 = codecs.filter((codec) => codec.name === "h264" && codec.clockRateHz === 90_000)
-  const mode1 = h264.filter((codec) => packetizationMode(codec) === 1)
-  const candidates = mode1.length > 0 ? mode1 : h264.filter((codec) => packetizationMode(codec) === 0)
-  const wanted = profileIdc?.toString(16).padStart(2, "0")
-  return (
-    candidates.find((codec) => codec.parameters.get("profile-level-id")?.slice(0, 2).toLowerCase() === wanted) ??
-    candidates[0]
-  )
-}
-
-/** Chooses the Opus payload type, RFC 7587. */
-export function chooseOpus(codecs: readonly OfferedCodec[]): OfferedCodec | undefined {
-  return codecs.find((codec) => codec.name === "opus" && codec.clockRateHz === 48_000)
-}
-
-/** The retransmission payload type that goes with a codec, RFC 4588. */
-export function findRtx(codecs: readonly OfferedCodec[], codec: OfferedCodec): OfferedCodec | undefined {
-  const apt = String(codec.payloadType)
-  return codecs.find((rtx) => rtx.name === "rtx" && rtx.parameters.get("apt") === apt)
-}
-
-/** The packetization mode of an H.264 format; 0 where the offer says none (RFC 6184 section 8.1). */
-export function packetizationMode(codec: OfferedCodec): number {
-  return parseDecimal(codec.parameters.get("packetization-mode") ?? "0", 255) ?? 255
-}
-
 /** Writes format parameters the way that offers have them: `name=value` joined by semicolons. */
 export function serializeParameters(parameters: ReadonlyMap<string, string>): string {
   return [...parameters].map(([name, value]) => (value === "" ? name : `${name}=${value}`)).join(";")
@@ -88,6 +57,12 @@ export function describeCodecs(media: SdpMedia): string {
   const names = findAttributes(media.attributes, "rtpmap").map((value) => /^\d+ +([\w.-]{1,32})\//.exec(value)?.[1])
   const distinct = new Set(names.filter((name) => name !== undefined && !AUXILIARY.has(name.toLowerCase())))
   return distinct.size === 0 ? "no codec by name" : [...distinct].slice(0, 8).join(", ")
+}
+
+/** The direction as the other side sees it. */
+export function reverseDirection(direction: Direction): Direction {
+  if (direction === "sendonly") return "recvonly"
+  return direction === "recvonly" ? "sendonly" : direction
 }
 
 /**
@@ -132,6 +107,7 @@ function parseParameters(fmtp: string): Map<string, string> {
   return parameters
 }
 
-const DIRECTIONS = ["sendrecv", "sendonly", "recvonly", "inactive"] as const
+/** The four directions, RFC 8866 section 6.7. */
+export const DIRECTIONS = ["sendrecv", "sendonly", "recvonly", "inactive"] as const
 /** Formats that carry no picture or sound of their own. */
 const AUXILIARY = new Set(["rtx", "red", "ulpfec", "flexfec-03", "cn", "telephone-event"])

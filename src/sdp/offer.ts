@@ -1,6 +1,17 @@
 import { GatewayError } from "../errors.ts"
 import { type Direction, findDirection, isSecureRtp, type OfferedCodec, offeredCodecs } from "./codec.ts"
-import { findAttribute, findAttributes, parseDecimal, parseDescription, type SdpMedia } from "./description.ts"
+import {
+  findAttribute,
+  findAttributes,
+  parseDecimal,
+  parseDescription,
+  type SdpAttribute,
+  type SdpDescription,
+  type SdpMedia,
+} from "./description.ts"
+import { type OfferedExtension, offeredExtensions } from "./header-extension.ts"
+import { streamIds } from "./msid.ts"
+import { type OfferedLayer, offeredLayers } from "./simulcast.ts"
 import { type RemoteTransport, remoteTransport } from "./transport.ts"
 
 /** A source that the offer announces, with the source of its retransmissions where an `ssrc-group:FID` names one. */
@@ -9,26 +20,29 @@ export interface RemoteSource {
   readonly rtxSsrc: number | undefined
 }
 
-/** One section of an offer, ready for the answer policy. */
+/** One section of an offer (or of an answer to ours), ready for the policy. */
 export interface OfferedMedia {
   /**
-   * `undefined` for a section that is neither audio nor video over secure RTP, or that the offer itself switches off.
+   * `undefined` for a section that is neither audio nor video over secure RTP, or that the peer itself switches off.
    */
   readonly kind: "audio" | "video" | undefined
   /** The section as it was written. */
   readonly section: SdpMedia
   readonly mid: string | undefined
-  /** Listed in the offer's BUNDLE group. */
+  /** Listed in the BUNDLE group. */
   readonly isBundled: boolean
   readonly direction: Direction
   readonly codecs: readonly OfferedCodec[]
   readonly sources: readonly RemoteSource[]
-  /** Header extension id of `urn:ietf:params:rtp-hdrext:sdes:mid` in the one-byte form, RFC 8285. */
-  readonly midExtensionId: number | undefined
+  readonly extensions: readonly OfferedExtension[]
+  /** Simulcast streams that it sends, each with its alternatives. */
+  readonly layers: readonly (readonly OfferedLayer[])[]
+  /** MediaStreams that its track belongs to. */
+  readonly streamIds: readonly string[]
   readonly hasReducedSizeRtcp: boolean
 }
 
-/** An offer whose transport facts are checked. */
+/** An offer (or an answer to ours) whose transport facts are checked. */
 export interface Offer {
   readonly media: readonly OfferedMedia[]
   readonly remote: RemoteTransport
@@ -40,13 +54,30 @@ export interface Offer {
  * DTLS-SRTP on one port.
  */
 export function parseOffer(text: string): Offer {
+  return parse(text, "offer")
+}
+
+/** Parses a WHEP player's answer to our offer. Throws as `parseOffer` does. */
+export function parseAnswer(text: string): Offer {
+  return parse(text, "answer")
+}
+
+function parse(text: string, type: "offer" | "answer"): Offer {
   const description = parseDescription(text)
-  if (description.media.length === 0) throw new GatewayError("sdp.syntax", "the offer has no media section")
-  const bundle = findAttributes(description.attributes, "group").find((group) => /^BUNDLE( |$)/.test(group))
+  if (description.media.length === 0) throw new GatewayError("sdp.syntax", `the ${type} has no media section`)
+  const media = parseSections(description)
+  const active = media.filter((offered) => offered.kind !== undefined)
+  if (active.length === 0)
+    throw new GatewayError("sdp.unsupported", `the ${type} has neither audio nor video to send or receive`)
+  checkRtcpMux(active, description.attributes)
+  return { media, remote: remoteTransport(type, description.attributes, active) }
+}
+
+function parseSections({ attributes: session, media }: SdpDescription): OfferedMedia[] {
+  const bundle = findAttributes(session, "group").find((group) => /^BUNDLE( |$)/.test(group))
   const bundledMids = new Set(bundle?.trim().split(/ +/).slice(1) ?? [])
   const mids = new Set<string>()
-
-  const media = description.media.map((section): OfferedMedia => {
+  return media.map((section): OfferedMedia => {
     const { attributes } = section
     const mid = findAttribute(attributes, "mid")?.trim()
     if (mid !== undefined && (!MID.test(mid) || mids.has(mid)))
@@ -57,37 +88,37 @@ export function parseOffer(text: string): Offer {
     // offered.
     const isOffered = section.port !== 0 || isBundled || findAttribute(attributes, "bundle-only") !== undefined
     const kind = isOffered ? rtpKind(section) : undefined
+    const isNamed = mid !== undefined && mid.length <= MAX_MID_EXTENSION_CHARS
     return {
       kind,
       section,
       mid,
       isBundled,
-      direction: findDirection(section, description.attributes),
+      direction: findDirection(section, session),
       codecs: kind === undefined ? [] : offeredCodecs(section),
       sources: kind === undefined ? [] : remoteSources(section),
-      midExtensionId: mid === undefined || mid.length > 16 ? undefined : extensionId(section, MID_EXTENSION),
+      extensions: offeredExtensions(attributes, session).filter(({ name }) => name !== "mid" || isNamed),
+      layers: kind === "video" ? offeredLayers(attributes) : [],
+      streamIds: streamIds(attributes),
       hasReducedSizeRtcp: findAttribute(attributes, "rtcp-rsize") !== undefined,
     }
   })
-  const active = media.filter((offered) => offered.kind !== undefined)
-  if (active.length === 0)
-    throw new GatewayError("sdp.unsupported", "the offer has neither audio nor video to send or receive")
-  return { media, remote: remoteTransport(description.attributes, active) }
+}
+
+/** One port for RTP and RTCP, RFC 8858. In a BUNDLE group the section whose transport the others share may say it for all. */
+function checkRtcpMux(media: readonly OfferedMedia[], session: readonly SdpAttribute[]): void {
+  const says = (list: readonly SdpAttribute[]) =>
+    ["rtcp-mux", "rtcp-mux-only"].some((name) => findAttribute(list, name) !== undefined)
+  const isGroupMuxed = media.some(({ isBundled, section }) => isBundled && says(section.attributes))
+  const isMuxed = ({ isBundled, section }: OfferedMedia) => (isBundled && isGroupMuxed) || says(section.attributes)
+  if (says(session) || media.every(isMuxed)) return
+  throw new GatewayError("sdp.unsupported", "every section must have a=rtcp-mux: RTCP has no port of its own")
 }
 
 function rtpKind(section: SdpMedia): "audio" | "video" | undefined {
   if (section.type !== "audio" && section.type !== "video") return undefined
   if (isSecureRtp(section)) return section.type
   throw new GatewayError("sdp.unsupported", `${section.type} must use UDP/TLS/RTP/SAVPF`)
-}
-
-function extensionId(section: SdpMedia, uri: string): number | undefined {
-  for (const value of findAttributes(section.attributes, "extmap")) {
-    const [idAndDirection = "", offeredUri] = value.trim().split(/ +/)
-    const id = parseDecimal(idAndDirection.split("/", 1)[0], 14)
-    if (offeredUri === uri && id !== undefined && id > 0) return id
-  }
-  return undefined
 }
 
 function remoteSources(section: SdpMedia): RemoteSource[] {
@@ -111,8 +142,8 @@ function remoteSources(section: SdpMedia): RemoteSource[] {
   return sources.slice(0, MAX_SOURCES)
 }
 
-/** Header extension with which a packet names its section, RFC 9143 section 15.2. */
-export const MID_EXTENSION = "urn:ietf:params:rtp-hdrext:sdes:mid"
 /** A token (RFC 8866 section 9) of bounded length. */
 const MID = /^[!#$%&'*+.^_`{|}~\w-]{1,64}$/
 const MAX_SOURCES = 8
+/** A longer one does not fit into the one-byte form of its header extension, RFC 8285. */
+const MAX_MID_EXTENSION_CHARS = 16

@@ -19,12 +19,13 @@ export interface RemoteTransport {
 }
 
 /**
- * Finds the transport of an offer: the attributes of the first offered section, or those of the session where the
- * section has none.
+ * Finds the transport of an offer or answer: the attributes of the first section that has them, or those of the session where
+ * none has.
  * Throws `sdp.syntax` for values out of form (RFC 8839 section 5.4, RFC 8122 section 5), `sdp.unsupported` for what we
  * cannot do.
  */
 export function remoteTransport(
+  type: "offer" | "answer",
   session: readonly SdpAttribute[],
   media: readonly { readonly section: SdpMedia; readonly isBundled: boolean }[],
 ): RemoteTransport {
@@ -33,9 +34,9 @@ export function remoteTransport(
   const ufrag = find("ice-ufrag")
   const pwd = find("ice-pwd")
   if (ufrag === undefined || pwd === undefined)
-    throw new GatewayError("sdp.syntax", "the offer has no ice-ufrag and ice-pwd")
-  if (!UFRAG.test(ufrag)) throw new GatewayError("sdp.syntax", "ice-ufrag must have 4 to 256 characters")
-  if (!PWD.test(pwd)) throw new GatewayError("sdp.syntax", "ice-pwd must have 22 to 256 characters")
+    throw new GatewayError("sdp.syntax", `the ${type} has no ice-ufrag and ice-pwd`)
+  checkIceUfrag(ufrag)
+  checkIcePwd(pwd)
   // A section outside the BUNDLE group with credentials of its own wants a second transport; a session has one.
   const isApart = media.some(
     (m) => !m.isBundled && (findAttribute(m.section.attributes, "ice-ufrag") ?? ufrag) !== ufrag,
@@ -44,14 +45,27 @@ export function remoteTransport(
 
   const inSections = first(sections, (list) => nonEmpty(findAttributes(list, "fingerprint")))
   const fingerprints = parseFingerprints(inSections ?? findAttributes(session, "fingerprint"))
-  return { ufrag, pwd, fingerprints, dtlsRole: dtlsRole(find("setup")?.trim() ?? "actpass") }
+  return { ufrag, pwd, fingerprints, dtlsRole: dtlsRole(type, find("setup")?.trim()) }
 }
 
-/** Answers the offered role, RFC 8842 section 5.3: ffmpeg 8.0 is the one that offers `passive`. */
-function dtlsRole(setup: string): "server" | "client" {
-  if (setup === "actpass" || setup === "active") return "server"
+/** Gives the ufrag back. Throws `sdp.syntax` where it cannot be one. */
+export function checkIceUfrag(ufrag: string): string {
+  if (UFRAG.test(ufrag)) return ufrag
+  throw new GatewayError("sdp.syntax", "ice-ufrag must have 4 to 256 characters")
+}
+
+/** Gives the password back. Throws `sdp.syntax` where it cannot be one. */
+export function checkIcePwd(pwd: string): string {
+  if (PWD.test(pwd)) return pwd
+  throw new GatewayError("sdp.syntax", "ice-pwd must have 22 to 256 characters")
+}
+
+/** Takes the other role than the peer, RFC 8842 section 5: ffmpeg 8.0 is the one that offers `passive`. */
+function dtlsRole(type: "offer" | "answer", setup = type === "offer" ? "actpass" : "active"): "server" | "client" {
+  if (setup === "active" || (setup === "actpass" && type === "offer")) return "server"
   if (setup === "passive") return "client"
-  throw new GatewayError("sdp.unsupported", "setup must be actpass, active or passive")
+  const expected = type === "offer" ? "actpass, active or passive" : "active or passive"
+  throw new GatewayError("sdp.unsupported", `setup must be ${expected}`)
 }
 
 function parseFingerprints(values: readonly string[]): Fingerprint[] {
@@ -69,7 +83,7 @@ function parseFingerprints(values: readonly string[]): Fingerprint[] {
     fingerprints.push({ algorithm: algorithm.name, value: value.toUpperCase() })
   }
   if (fingerprints.length > 0) return fingerprints
-  throw new GatewayError("sdp.unsupported", "the offer has no DTLS fingerprint of sha-256, sha-384 or sha-512")
+  throw new GatewayError("sdp.unsupported", "there is no DTLS fingerprint of sha-256, sha-384 or sha-512")
 }
 
 function first<T, R>(list: readonly T[], pick: (item: T) => R | undefined): R | undefined {

@@ -89,7 +89,7 @@ test("a stream of sound alone is for browsers without H.264 too, one with pictur
     const headers = { "content-type": "application/sdp" }
     return (await fetch(`${gateway.httpUrl}/whep/${stream}`, { method: "POST", headers, body })).status
   }
-  expect(await status("live/both")).toBe(422)
+  expect(await status("live/both")).toBe(406)
   await until("the gateway to know that there is only sound", async () => (await status("live/sound")) === 201)
 })
 

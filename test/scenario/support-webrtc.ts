@@ -38,8 +38,11 @@ function answered(kind: "audio" | "video", direction: "send" | "receive", hasRtx
     clockRateHz: isVideo ? 90_000 : 48_000,
     packetizationMode: isVideo ? 1 : undefined,
     remoteSources: [],
-    midExtensionId: 4,
-    headerExtensions: [],
+    extensionIds: { mid: 4 },
+    redPayloadType: undefined,
+    prefersRed: false,
+    profileIdc: undefined,
+    rids: [],
     feedback: [],
     local: direction === "send" ? local : undefined,
   }

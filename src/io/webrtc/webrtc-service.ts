@@ -65,7 +65,7 @@ export class WebRtcService {
   publish(request: OfferRequest): OpenedSession {
     const name = parseName(request.stream)
     return this.#open(request, { takesMedia: true }, (offer, local, peer) => {
-      const { sdp, media } = answerPublish(offer, local)
+      const { sdp, media } = answerPublish(offer, local, { codecs: ["h264"] })
       const publisher = new WhipPublisher({ ...this.#options, peer, media, name, token: request.token })
       const events: WebRtcPeerEvents = {
         connected: () => publisher.onConnected(),
@@ -167,8 +167,8 @@ export class WebRtcService {
       const id = `${stream.name} ${++this.#streamsSeen}`
       const { fanout } = this.#options
       pumps = {
-        audio: new StreamPump(stream, "audio", `${id} audio`, fanout),
-        video: new StreamPump(stream, "video", `${id} video`, fanout),
+        audio: new StreamPump(stream.lanes.audioPackets, "audio", `${id} audio`, fanout),
+        video: new StreamPump(stream.lanes.videoPackets, "video", `${id} video`, fanout),
       }
       this.#pumps.set(stream, pumps)
     }
@@ -182,12 +182,12 @@ function parseName(stream: string) {
 }
 
 /** The profile of the stream, second byte of its SPS, so that the viewer's matching payload type is chosen. */
-function videoFacts(stream: LiveStream): { readonly profileIdc?: number } {
+function videoFacts(stream: LiveStream): { readonly codec: "h264"; readonly profileIdc?: number } {
   for (const track of stream.tracks) {
     const profileIdc = isVideoTrack(track) ? track.sps[0]?.[1] : undefined
-    if (profileIdc !== undefined) return { profileIdc }
+    if (profileIdc !== undefined) return { codec: "h264", profileIdc }
   }
-  return {}
+  return { codec: "h264" }
 }
 
 /** By then a publisher has sent something of all that it sends. */

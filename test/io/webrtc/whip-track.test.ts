@@ -14,8 +14,11 @@ const MEDIA: AnsweredMedia = {
   clockRateHz: 90_000,
   packetizationMode: 1,
   remoteSources: [],
-  midExtensionId: undefined,
-  headerExtensions: [],
+  extensionIds: {},
+  redPayloadType: undefined,
+  prefersRed: false,
+  profileIdc: undefined,
+  rids: [],
   feedback: [],
   local: undefined,
 }
