@@ -1,10 +1,10 @@
 import { GatewayError } from "../errors.ts"
 
-/** One element of an RTP header extension, RFC 8285. */
+/** One element of an RTP header extension to write, RFC 8285. */
 export interface HeaderExtension {
   /** Local identifier agreed in SDP (`a=extmap`): 1–14 in the one-byte form, 1–255 in the two-byte form. */
   readonly id: number
-  /** Borrowed from the packet; 1–16 bytes in the one-byte form, 0–255 in the two-byte form. */
+  /** 1–16 bytes in the one-byte form, 0–255 in the two-byte form. */
   readonly data: Uint8Array
 }
 
@@ -30,6 +30,8 @@ export interface RtpHeader {
 
 /** A parsed RTP packet. */
 export interface RtpPacket extends RtpHeader {
+  /** The whole packet, borrowed: the header extensions are read from it. */
+  readonly bytes: Uint8Array
   /** Payload without padding, borrowed from the packet. */
   readonly payload: Uint8Array
 }
@@ -99,36 +101,35 @@ export function parseRtpPacket(packet: Uint8Array): RtpPacket {
     }
     end -= paddingBytes
   }
-  return { ...header, payload: packet.subarray(header.headerBytes, end) }
+  return { ...header, bytes: packet, payload: packet.subarray(header.headerBytes, end) }
 }
 
 /**
- * Reads the elements of a packet's header extension, one-byte and two-byte form (RFC 8285 sections 4.2 and 4.3).
- * A damaged element ends the list, as the RFC asks for id 15; an unknown profile gives an empty one. Never throws.
+ * The data of one header extension element by its id, in the one-byte or the two-byte form (RFC 8285 sections 4.2 and 4.3), borrowed
+ * from the packet; undefined where the packet has none. A damaged element ends the list, as the RFC asks for id 15. Never throws.
  */
-export function headerExtensions(packet: Uint8Array, header: RtpHeader): HeaderExtension[] {
-  const extensions: HeaderExtension[] = []
-  const oneByteForm = header.extensionProfile === ONE_BYTE_PROFILE
-  if (!oneByteForm && (header.extensionProfile & 0xfff0) !== TWO_BYTE_PROFILE) return extensions
-  const end = Math.min(header.extensionEnd, packet.length)
-  let at = header.extensionStart
-  while (at < end) {
-    const first = byteAt(packet, at++)
-    if (first === 0) continue // padding between elements
-    if (!oneByteForm && at >= end) break
-    const id = oneByteForm ? first >> 4 : first
-    const length = oneByteForm ? (first & 0x0f) + 1 : byteAt(packet, at++)
-    if ((oneByteForm && (id === 0 || id === 15)) || length > end - at) break
-    extensions.push({ id, data: packet.subarray(at, at + length) })
-    at += length
-  }
-  return extensions
+export function readHeaderExtension(packet: RtpPacket, id: number): Uint8Array | undefined {
+  const place = findHeaderExtension(packet, id)
+  return place < 0 ? undefined : packet.bytes.subarray(place >>> 8, (place >>> 8) + (place & 0xff))
 }
 
-/** The data of one header extension element by its id, or undefined where the packet has none. */
-export function headerExtension(packet: Uint8Array, header: RtpHeader, id: number): Uint8Array | undefined {
-  if (header.extensionStart === header.extensionEnd) return undefined
-  return headerExtensions(packet, header).find((extension) => extension.id === id)?.data
+/** Where the data of an element lies, as offset × 256 + length, or -1: for readers that take a number out of every packet. */
+export function findHeaderExtension(packet: RtpPacket, id: number): number {
+  const { bytes, extensionProfile, extensionEnd } = packet
+  const isOneByteForm = extensionProfile === ONE_BYTE_PROFILE
+  if (!isOneByteForm && (extensionProfile & 0xfff0) !== TWO_BYTE_PROFILE) return -1
+  let at = packet.extensionStart
+  while (at < extensionEnd) {
+    const first = byteAt(bytes, at++)
+    if (first === 0) continue // padding between elements
+    if (!isOneByteForm && at >= extensionEnd) return -1
+    const elementId = isOneByteForm ? first >> 4 : first
+    const length = isOneByteForm ? (first & 0x0f) + 1 : byteAt(bytes, at++)
+    if ((isOneByteForm && (elementId === 0 || elementId === 15)) || length > extensionEnd - at) return -1
+    if (elementId === id) return at * 256 + length
+    at += length
+  }
+  return -1
 }
 
 /** Writes the twelve fixed bytes of a header without CSRCs, extension and padding, and returns the offset after them. */
