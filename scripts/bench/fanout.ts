@@ -96,9 +96,9 @@ async function benchFanout(profile: SrtpProfile): Promise<void> {
   const keys = { profile, local: masterOf(profile), remote: masterOf(profile) }
   for (let n = 0; n < viewers; n++) {
     const tracks = [{ trackId: "video", ssrc: n + 1, payloadType: 96 }]
-    fanout.joinTrack(fanout.addViewer({ remote, keys, tracks }), "video", n)
+    fanout.joinTrack(fanout.addViewer({ remote, keys, tracks }), "video", { sourceId: "lane", sequenceOffset: n })
   }
-  for (let frame = 0; frame < 5; frame++) fanout.send("video", frameAt(frame))
+  for (let frame = 0; frame < 5; frame++) fanout.send("lane", frameAt(frame))
   const before = process.cpuUsage()
   const start = performance.now()
   const frames = seconds * FRAMES_PER_SECOND
@@ -107,7 +107,7 @@ async function benchFanout(profile: SrtpProfile): Promise<void> {
     const due = start + ((frame - 5) * 1000) / FRAMES_PER_SECOND
     await new Promise((resolve) => setTimeout(resolve, Math.max(0, due - performance.now())))
     const frameStart = performance.now()
-    fanout.send("video", frameAt(frame))
+    fanout.send("lane", frameAt(frame))
     longestMs = Math.max(longestMs, performance.now() - frameStart)
   }
   await new Promise((resolve) => setTimeout(resolve, 50))

@@ -74,8 +74,8 @@ export class TestGateway {
     let pumps = this.#pumps.get(stream)
     if (pumps === undefined) {
       pumps = {
-        audio: new StreamPump(stream, "audio", "audio", this.fanout),
-        video: new StreamPump(stream, "video", "video", this.fanout),
+        audio: new StreamPump(stream.lanes.audioPackets, "audio", "audio", this.fanout),
+        video: new StreamPump(stream.lanes.videoPackets, "video", "video", this.fanout),
       }
       this.#pumps.set(stream, pumps)
     }

@@ -1,10 +1,16 @@
 import type { LanePacket } from "../../media/packet.ts"
-import { RESENDABLE_PACKETS } from "./fanout.ts"
+import { RESENDABLE_PACKETS, type SourceId } from "./fanout.ts"
 
 /** A packet as it was sent: by reference, so that a thousand viewers keep one copy. */
 export interface SentPacket {
   readonly packet: LanePacket
   readonly timestamp: number
+}
+
+/** What a viewer's track follows, with what was sent to all by the lane's sequence numbers. */
+export interface LiveSource {
+  readonly id: SourceId
+  readonly history: SentHistory
 }
 
 /** The newest packets, found by sequence number. */
@@ -13,11 +19,14 @@ export class SentHistory {
   readonly #sequenceNumbers = new Int32Array(RESENDABLE_PACKETS).fill(-1)
   readonly #timestamps = new Uint32Array(RESENDABLE_PACKETS)
 
-  add(sequenceNumber: number, timestamp: number, packet: LanePacket): void {
+  /** Keeps a packet; false where one with its number is there, which stays. */
+  add(sequenceNumber: number, timestamp: number, packet: LanePacket): boolean {
     const slot = sequenceNumber % RESENDABLE_PACKETS
+    if (this.#sequenceNumbers[slot] === sequenceNumber) return false
     this.#packets[slot] = packet
     this.#sequenceNumbers[slot] = sequenceNumber
     this.#timestamps[slot] = timestamp
+    return true
   }
 
   find(sequenceNumber: number): SentPacket | undefined {

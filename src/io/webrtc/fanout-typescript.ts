@@ -1,79 +1,82 @@
+import { performance } from "node:perf_hooks"
 import type { LanePacket, RtpBatch } from "../../media/packet.ts"
 import {
+  type JoinOptions,
   MAX_PAYLOAD_BYTES,
   type PacketFanout,
   type SendToOptions,
+  type SourceId,
   type TrackId,
   type ViewerId,
   type ViewerTrackStats,
   type ViewerTransport,
 } from "./fanout.ts"
-import { SentHistory } from "./fanout-history.ts"
-import { type SendDatagram, ViewerStream } from "./fanout-viewer.ts"
+import { type LiveSource, SentHistory } from "./fanout-history.ts"
+import { type FanoutOutput, type SendDatagram, ViewerStream } from "./fanout-viewer.ts"
 import { PacketRing } from "./srtp/packet-ring.ts"
 import { type AlignedPayload, alignPayload, createProtector } from "./srtp/protect.ts"
 
-interface TrackGroup {
+interface FollowedSource extends LiveSource {
   readonly viewers: Set<ViewerStream>
-  /** What was sent to all, by the lane's sequence numbers. */
-  readonly history: SentHistory
 }
 
 /** The reference implementation: runs wherever the gateway does. */
 export class TypeScriptFanout implements PacketFanout {
-  readonly #ring = new PacketRing()
-  readonly #send: SendDatagram
+  readonly #output: FanoutOutput
   readonly #viewers = new Map<ViewerId, ReadonlyMap<TrackId, ViewerStream>>()
-  readonly #groups = new Map<TrackId, TrackGroup>()
+  /** Those with viewers. */
+  readonly #sources = new Map<SourceId, FollowedSource>()
   #nextViewerId: ViewerId = 1
 
-  constructor(send: SendDatagram) {
-    this.#send = send
+  /** `nowUs` is the clock of `absSendTime`; only differences of it matter. */
+  constructor(send: SendDatagram, nowUs: () => number = () => performance.now() * 1000) {
+    this.#output = { ring: new PacketRing(), send, nowUs }
   }
 
   addViewer({ remote, keys, tracks }: ViewerTransport): ViewerId {
-    const viewer = { remote, protector: createProtector(keys.local) }
-    const output = { ring: this.#ring, send: this.#send }
-    const streams = tracks.map((track) => [track.trackId, new ViewerStream(track, viewer, output)] as const)
+    const viewer = { remote, protector: createProtector(keys.local), transportCounter: { next: 0 } }
+    const streams = tracks.map((track) => [track.trackId, new ViewerStream(track, viewer, this.#output)] as const)
     const viewerId = this.#nextViewerId++
     this.#viewers.set(viewerId, new Map(streams))
     return viewerId
   }
 
-  joinTrack(viewerId: ViewerId, trackId: TrackId, sequenceOffset: number): void {
-    const stream = this.#viewers.get(viewerId)?.get(trackId)
+  joinTrack(viewerId: ViewerId, trackId: TrackId, options: JoinOptions): void {
+    const stream = this.#find(viewerId, trackId)
     if (!stream) return
-    stream.join(sequenceOffset)
-    let group = this.#groups.get(trackId)
-    if (!group) {
-      group = { viewers: new Set(), history: new SentHistory() }
-      this.#groups.set(trackId, group)
+    if (stream.source !== undefined) this.#leave(stream)
+    const { sourceId, sequenceOffset, timestampShift = 0 } = options
+    let source = this.#sources.get(sourceId)
+    if (!source) {
+      source = { id: sourceId, viewers: new Set(), history: new SentHistory() }
+      this.#sources.set(sourceId, source)
     }
-    group.viewers.add(stream)
+    source.viewers.add(stream)
+    stream.join(source, sequenceOffset, timestampShift)
   }
 
   leaveTrack(viewerId: ViewerId, trackId: TrackId): void {
-    const stream = this.#viewers.get(viewerId)?.get(trackId)
+    const stream = this.#find(viewerId, trackId)
     if (stream) this.#leave(stream)
   }
 
-  send(trackId: TrackId, batch: RtpBatch): void {
-    const group = this.#groups.get(trackId)
-    if (!group) return
-    const { timestamp } = batch
-    const isTooLong = batch.packets.some(({ payload }) => payload.length > MAX_PAYLOAD_BYTES)
-    const packets = isTooLong
-      ? batch.packets.filter(({ payload }) => payload.length <= MAX_PAYLOAD_BYTES)
-      : batch.packets
-    const payloads = packets.map(({ payload }) => alignPayload(payload)) // once for all viewers
-    for (const packet of packets) group.history.add(packet.sequenceNumber, timestamp, packet)
+  send(sourceId: SourceId, batch: RtpBatch): void {
+    const source = this.#sources.get(sourceId)
+    if (!source) return
+    const { timestamp, ptsUs } = batch
+    const packets: LanePacket[] = []
+    const payloads: AlignedPayload[] = [] // once for all viewers
+    for (const packet of batch.packets) {
+      if (packet.payload.length > MAX_PAYLOAD_BYTES) continue
+      if (!source.history.add(packet.sequenceNumber, timestamp, packet)) continue
+      packets.push(packet)
+      payloads.push(alignPayload(packet.payload))
+    }
+    const live = { timestamp, ptsUs, packets, payloads }
     let failure: { readonly error: unknown } | undefined
-    for (const stream of group.viewers) {
+    for (const stream of source.viewers) {
       try {
-        for (let i = 0; i < packets.length; i++) {
-          stream.sendLive(packets[i] as LanePacket, timestamp, payloads[i] as AlignedPayload)
-        }
-        stream.markLive(timestamp, batch.ptsUs)
+        stream.sendLive(live)
       } catch (error) {
         failure ??= { error }
       }
@@ -82,22 +85,19 @@ export class TypeScriptFanout implements PacketFanout {
   }
 
   sendTo(viewerId: ViewerId, trackId: TrackId, batch: RtpBatch, options: SendToOptions): void {
-    const stream = this.#viewers.get(viewerId)?.get(trackId)
-    if (!stream) return
-    stream.replay(batch, options.sequenceOffset, options.timestamp ?? batch.timestamp)
+    this.#find(viewerId, trackId)?.replay(batch, options.sequenceOffset, options.timestamp ?? batch.timestamp)
   }
 
   resend(viewerId: ViewerId, trackId: TrackId, sequenceNumbers: Iterable<number>): number {
-    const stream = this.#viewers.get(viewerId)?.get(trackId)
+    const stream = this.#find(viewerId, trackId)
     if (!stream) return 0
-    const history = this.#groups.get(trackId)?.history
     let count = 0
-    for (const sequenceNumber of sequenceNumbers) if (stream.resend(sequenceNumber, history)) count++
+    for (const sequenceNumber of sequenceNumbers) if (stream.resend(sequenceNumber)) count++
     return count
   }
 
   stats(viewerId: ViewerId, trackId: TrackId): ViewerTrackStats | undefined {
-    return this.#viewers.get(viewerId)?.get(trackId)?.stats
+    return this.#find(viewerId, trackId)?.stats
   }
 
   removeViewer(viewerId: ViewerId): void {
@@ -107,12 +107,16 @@ export class TypeScriptFanout implements PacketFanout {
 
   close(): void {
     this.#viewers.clear()
-    this.#groups.clear()
+    this.#sources.clear()
+  }
+
+  #find(viewerId: ViewerId, trackId: TrackId): ViewerStream | undefined {
+    return this.#viewers.get(viewerId)?.get(trackId)
   }
 
   #leave(stream: ViewerStream): void {
-    const { trackId } = stream.track
-    const group = this.#groups.get(trackId)
-    if (group?.viewers.delete(stream) && group.viewers.size === 0) this.#groups.delete(trackId)
+    const source = stream.source && this.#sources.get(stream.source.id)
+    if (source?.viewers.delete(stream) && source.viewers.size === 0) this.#sources.delete(source.id)
+    stream.leave()
   }
 }

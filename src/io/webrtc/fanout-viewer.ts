@@ -1,14 +1,17 @@
 import { concat } from "../../media/bytes.ts"
+import type { PassedExtension } from "../../media/header-extension.ts"
 import type { LanePacket, RtpBatch } from "../../media/packet.ts"
 import {
-  type HeaderExtension,
   MAX_PAYLOAD_BYTES,
-  PACKETS_WITH_EXTENSIONS,
+  PACKETS_WITH_MID,
   RESENDABLE_PACKETS,
+  type TrackExtensions,
   type ViewerTrack,
   type ViewerTrackStats,
 } from "./fanout.ts"
-import { SentHistory } from "./fanout-history.ts"
+import { ExtensionWriter, type TransportCounter } from "./fanout-extensions.ts"
+import { type LiveSource, SentHistory } from "./fanout-history.ts"
+import { SentNumbers } from "./fanout-numbers.ts"
 import type { RemoteAddress } from "./remote-address.ts"
 import { swap32 } from "./srtp/keystream.ts"
 import type { PacketRing } from "./srtp/packet-ring.ts"
@@ -17,103 +20,104 @@ import { type AlignedPayload, alignPayload, type SrtpProtector } from "./srtp/pr
 /** Hands a finished datagram to the network. */
 export type SendDatagram = (datagram: Uint8Array, to: RemoteAddress) => void
 
+/** What all tracks of one viewer share. */
+export interface SharedViewer {
+  readonly remote: RemoteAddress
+  readonly protector: SrtpProtector
+  readonly transportCounter: TransportCounter
+}
+
+/** What all viewers share. */
+export interface FanoutOutput {
+  readonly ring: PacketRing
+  readonly send: SendDatagram
+  readonly nowUs: () => number
+}
+
+/** A batch for all viewers of a source: packets that fit, each with its payload as the protector takes it. */
+export interface LiveBatch {
+  readonly timestamp: number
+  readonly ptsUs: number
+  readonly packets: readonly LanePacket[]
+  readonly payloads: readonly AlignedPayload[]
+}
+
 /** One viewer's side of one track. */
 export class ViewerStream {
-  readonly track: ViewerTrack
-  readonly #ring: PacketRing
-  readonly #protector: SrtpProtector
-  readonly #remote: RemoteAddress
-  readonly #send: SendDatagram
-  readonly #ssrcWord: number
+  readonly #track: ViewerTrack
+  readonly #viewer: SharedViewer
+  readonly #output: FanoutOutput
+  readonly #extensions: ExtensionWriter
   readonly #timestampOffset: number
-  readonly #extensionWords: Uint32Array
+  readonly #ssrcWord: number
+  readonly #numbers: SentNumbers
   readonly #stats = {
     packetCount: 0,
     octetCount: 0,
     resentCount: 0,
     rtpTimestamp: 0,
     ptsUs: undefined as number | undefined,
+    latestTimestamp: undefined as number | undefined,
   }
+  #source: LiveSource | undefined
+  /** Of the present epoch; within one, each number stands for one packet of one lane. */
   #sequenceOffset = 0
-  /** The newest number in use, and the first one that belongs to the present offset; -1 before the first packet. */
-  #newest = -1
-  #earliest = -1
-  #lastLive = -1
-  /** So many sequence numbers up to the last live one belong to the present offset. */
-  #liveSpan = 0
-  /** What `sendTo` sent, with this viewer's own numbers and timestamps. */
+  /** The first live packet decides the offset. */
+  #runsOn = false
+  #timestampShift = 0
+  /** What `sendTo` sent, with this viewer's own numbers and timestamps; not needed after number `#replayedUntil`. */
   #replayed: SentHistory | undefined
   #replayedUntil = 0
   /** What the lane's timestamps became with `sendTo`: late packets of the same pictures come live and need the same. */
   readonly #replayedTimestamps = new Map<number, number>()
-  #firstSequenceNumber = -1
   #nextRtxSequence = 0
 
-  constructor(
-    track: ViewerTrack,
-    viewer: { readonly remote: RemoteAddress; readonly protector: SrtpProtector },
-    output: { readonly ring: PacketRing; readonly send: SendDatagram },
-  ) {
-    this.track = track
-    this.#ring = output.ring
-    this.#send = output.send
-    this.#remote = viewer.remote
-    this.#protector = viewer.protector
-    this.#ssrcWord = swap32(track.ssrc)
-    this.#timestampOffset = track.timestampOffset ?? 0
-    this.#extensionWords = serializeExtensions(track.headerExtensions ?? [])
+  constructor(track: ViewerTrack, viewer: SharedViewer, output: FanoutOutput) {
+    const { ssrc, timestampOffset = 0, firstSequenceNumber = 0 } = track
+    this.#track = track
+    this.#viewer = viewer
+    this.#output = output
+    this.#extensions = new ExtensionWriter(extensionsOf(track), viewer.transportCounter, output.nowUs)
+    this.#timestampOffset = timestampOffset
+    this.#ssrcWord = swap32(ssrc)
+    this.#numbers = new SentNumbers(firstSequenceNumber)
+  }
+
+  /** What the track follows now. */
+  get source(): LiveSource | undefined {
+    return this.#source
   }
 
   get stats(): ViewerTrackStats {
-    return { ...this.#stats }
+    return { ...this.#stats, nextSequenceNumber: this.#numbers.next }
   }
 
-  /** Sends one packet. Header extensions depend on the sequence number alone, so that a packet sent again is the same to the bit. */
-  sendPacket(sequenceNumber: number, timestamp: number, marker: boolean, payload: AlignedPayload): void {
-    if (this.#firstSequenceNumber < 0) this.#firstSequenceNumber = sequenceNumber
-    const stats = this.#stats
-    const rtpTimestamp = (timestamp + this.#timestampOffset) >>> 0
-    const isNew = ((sequenceNumber - this.#firstSequenceNumber) & 0xffff) < PACKETS_WITH_EXTENSIONS
-    const { words } = this.#ring
-    const offset = this.#ring.next()
-    const at = offset >> 2
-    const extension = this.#extensionWords
-    const extensionWords = isNew ? extension.length : 0
-    this.#writeHeader(at, this.track.payloadType, marker, sequenceNumber, rtpTimestamp, this.#ssrcWord)
-    if (extensionWords > 0) {
-      words[at] = (words[at] as number) | X_BIT
-      for (let i = 0; i < extensionWords; i++) words[at + 3 + i] = extension[i] as number
+  /** Begins to follow a source. */
+  join(source: LiveSource, sequenceOffset: number | undefined, timestampShift: number): void {
+    this.#source = source
+    this.#timestampShift = timestampShift
+    this.#runsOn = sequenceOffset === undefined
+    if (sequenceOffset !== undefined) this.#setOffset(sequenceOffset)
+  }
+
+  /** Whatever comes next, live or not, may be of another source. */
+  leave(): void {
+    this.#source = undefined
+    this.#startEpoch()
+  }
+
+  /** Sends a batch of the source. */
+  sendLive({ packets, payloads, timestamp, ptsUs }: LiveBatch): void {
+    this.#extensions.startBurst()
+    for (let i = 0; i < packets.length; i++) {
+      const packet = packets[i] as LanePacket
+      if (this.#runsOn) this.#runOnWith(packet.sequenceNumber)
+      const sequenceNumber = (packet.sequenceNumber + this.#sequenceOffset) & 0xffff
+      if (!this.#numbers.take(sequenceNumber)) continue
+      this.#sendPacket(sequenceNumber, this.#liveTimestamp(timestamp), packet, payloads[i] as AlignedPayload)
     }
-    const length = this.#protector.protect(this.#ring, offset, 12 + 4 * extensionWords, payload)
-    stats.packetCount++
-    stats.octetCount += payload.bytes.length
-    this.#send(this.#ring.bytes.subarray(offset, offset + length), this.#remote)
-  }
-
-  /** Begins to follow the live track. What was sent live before had another offset, so it cannot be found again. */
-  join(sequenceOffset: number): void {
-    this.#setOffset(sequenceOffset)
-    this.#lastLive = -1
-    this.#liveSpan = 0
-  }
-
-  /** Sends a packet of the live track. */
-  sendLive(packet: LanePacket, timestamp: number, payload: AlignedPayload): void {
-    const sequenceNumber = (packet.sequenceNumber + this.#sequenceOffset) & 0xffff
-    if (!this.#takesNumber(sequenceNumber)) return
-    const advance = this.#lastLive < 0 ? 1 : (sequenceNumber - this.#lastLive) & 0xffff
-    if (advance < 0x8000) {
-      this.#lastLive = sequenceNumber
-      this.#liveSpan = Math.min(this.#liveSpan + advance, RESENDABLE_PACKETS)
-    }
-    this.sendPacket(sequenceNumber, this.#ownTimestamp(timestamp), packet.marker, payload)
-  }
-
-  /** Notes the time of what was just sent to all. */
-  markLive(timestamp: number, ptsUs: number): void {
-    this.#markTime(timestamp, ptsUs)
-    // Their sequence numbers come round again, and then mean other packets.
-    if (this.#replayed === undefined || this.#stats.packetCount <= this.#replayedUntil) return
+    this.#markTime(this.#liveTimestamp(timestamp), ptsUs)
+    if (this.#replayed === undefined || ((this.#numbers.next - this.#replayedUntil) & 0xffff) >= 0x8000) return
     this.#replayed = undefined
     this.#replayedTimestamps.clear()
   }
@@ -122,106 +126,138 @@ export class ViewerStream {
   replay(batch: RtpBatch, sequenceOffset: number, timestamp: number): void {
     this.#replayed ??= new SentHistory()
     this.#setOffset(sequenceOffset)
-    this.#replayedTimestamps.set(batch.timestamp, timestamp)
+    if (!this.#replayedTimestamps.has(batch.timestamp)) this.#replayedTimestamps.set(batch.timestamp, timestamp)
+    this.#extensions.startBurst()
     for (const packet of batch.packets) {
       if (packet.payload.length > MAX_PAYLOAD_BYTES) continue
-      const own = (packet.sequenceNumber + sequenceOffset) & 0xffff
-      if (!this.#takesNumber(own)) continue
-      this.#replayed.add(own, timestamp, packet)
-      this.sendPacket(own, timestamp, packet.marker, alignPayload(packet.payload))
+      const sequenceNumber = (packet.sequenceNumber + sequenceOffset) & 0xffff
+      if (!this.#numbers.take(sequenceNumber)) continue
+      this.#replayed.add(sequenceNumber, timestamp, packet)
+      this.#sendPacket(sequenceNumber, timestamp, packet, alignPayload(packet.payload))
     }
     this.#markTime(timestamp, batch.ptsUs)
-    this.#replayedUntil = this.#stats.packetCount + RESENDABLE_PACKETS
+    this.#keepReplayed()
   }
 
-  /** Sends one packet again; `live` has what all viewers of the track got. */
-  resend(sequenceNumber: number, live: SentHistory | undefined): boolean {
-    const isLive = this.#liveSpan > 0 && ((this.#lastLive - sequenceNumber) & 0xffff) < this.#liveSpan
-    const sent = isLive
-      ? live?.find((sequenceNumber - this.#sequenceOffset) & 0xffff)
-      : this.#replayed?.find(sequenceNumber)
+  /** Sends one packet again; false where it is not there any more. */
+  resend(sequenceNumber: number): boolean {
+    const age = this.#numbers.age(sequenceNumber)
+    if (age < 0 || age >= RESENDABLE_PACKETS) return false
+    const sent = this.#replayed?.find(sequenceNumber) ?? this.#findLive(sequenceNumber)
     if (!sent) return false
-    const { packet } = sent
-    const timestamp = isLive ? this.#ownTimestamp(sent.timestamp) : sent.timestamp
-    const { rtx } = this.track
+    const { packet, timestamp } = sent
+    const { rtx } = this.#track
     this.#stats.resentCount++
+    this.#extensions.startBurst()
     if (!rtx) {
-      this.sendPacket(sequenceNumber, timestamp, packet.marker, alignPayload(packet.payload))
+      this.#sendPacket(sequenceNumber, timestamp, packet, alignPayload(packet.payload))
       return true
     }
     const original = Uint8Array.of(sequenceNumber >> 8, sequenceNumber)
-    const rtpTimestamp = (timestamp + this.#timestampOffset) >>> 0
-    const offset = this.#ring.next()
-    const sequence = this.#nextRtxSequence
-    this.#nextRtxSequence = (sequence + 1) & 0xffff
-    this.#writeHeader(offset >> 2, rtx.payloadType, packet.marker, sequence, rtpTimestamp, swap32(rtx.ssrc))
-    const length = this.#protector.protect(this.#ring, offset, 12, alignPayload(concat([original, packet.payload])))
-    this.#send(this.#ring.bytes.subarray(offset, offset + length), this.#remote)
+    const payload = alignPayload(concat([original, packet.payload]))
+    const second = packet.marker ? rtx.payloadType | MARKER_BIT : rtx.payloadType
+    const isAtStart = this.#nextRtxSequence < PACKETS_WITH_MID
+    this.#write(
+      second,
+      this.#nextRtxSequence & 0xffff,
+      timestamp,
+      swap32(rtx.ssrc),
+      isAtStart,
+      packet.extensions,
+      payload,
+    )
+    this.#nextRtxSequence++
     return true
   }
 
-  #ownTimestamp(timestamp: number): number {
-    return this.#replayedTimestamps.size === 0 ? timestamp : (this.#replayedTimestamps.get(timestamp) ?? timestamp)
+  #findLive(sequenceNumber: number): { readonly packet: LanePacket; readonly timestamp: number } | undefined {
+    if (this.#source === undefined || this.#runsOn || !this.#numbers.isOfEpoch(sequenceNumber)) return undefined
+    const sent = this.#source.history.find((sequenceNumber - this.#sequenceOffset) & 0xffff)
+    return sent && { packet: sent.packet, timestamp: this.#liveTimestamp(sent.timestamp) }
+  }
+
+  #liveTimestamp(timestamp: number): number {
+    if (this.#replayedTimestamps.size > 0) {
+      const replayed = this.#replayedTimestamps.get(timestamp)
+      if (replayed !== undefined) {
+        this.#keepReplayed()
+        return replayed
+      }
+    }
+    return (timestamp + this.#timestampShift) >>> 0
+  }
+
+  #keepReplayed(): void {
+    this.#replayedUntil = (this.#numbers.next + RESENDABLE_PACKETS) & 0xffff
+  }
+
+  #runOnWith(laneSequenceNumber: number): void {
+    this.#runsOn = false
+    this.#sequenceOffset = (this.#numbers.next - laneSequenceNumber) & 0xffff
+    this.#startEpoch()
   }
 
   #setOffset(sequenceOffset: number): void {
     const offset = sequenceOffset & 0xffff
     if (offset === this.#sequenceOffset) return
     this.#sequenceOffset = offset
-    this.#replayedTimestamps.clear()
-    if (this.#newest >= 0) this.#earliest = (this.#newest + 1) & 0xffff
+    this.#startEpoch()
   }
 
-  /** False for a late packet from before the first one under the present offset: under its number another one was sent. */
-  #takesNumber(sequenceNumber: number): boolean {
-    if (this.#newest < 0) {
-      this.#newest = sequenceNumber
-      this.#earliest = sequenceNumber
-    }
-    if (((sequenceNumber - this.#earliest) & 0xffff) >= 0x8000) return false
-    if (((sequenceNumber - this.#newest) & 0xffff) < 0x8000) this.#newest = sequenceNumber
-    if (((this.#newest - this.#earliest) & 0xffff) >= 0x4000) this.#earliest = (this.#newest - 0x2000) & 0xffff
-    return true
+  #startEpoch(): void {
+    this.#numbers.startEpoch()
+    this.#replayedTimestamps.clear()
   }
 
   #markTime(timestamp: number, ptsUs: number): void {
-    this.#stats.rtpTimestamp = (timestamp + this.#timestampOffset) >>> 0
-    this.#stats.ptsUs = ptsUs
+    const stats = this.#stats
+    const latest = stats.latestTimestamp
+    stats.rtpTimestamp = (timestamp + this.#timestampOffset) >>> 0
+    stats.ptsUs = ptsUs
+    if (latest === undefined || ((timestamp - latest) | 0) > 0) stats.latestTimestamp = timestamp >>> 0
   }
 
-  #writeHeader(
-    at: number,
-    payloadType: number,
-    marker: boolean,
+  #sendPacket(sequenceNumber: number, timestamp: number, packet: LanePacket, payload: AlignedPayload): void {
+    const { payloadType } = this.#track
+    const second = packet.marker ? payloadType | MARKER_BIT : payloadType
+    const isAtStart = this.#numbers.isAtStart(sequenceNumber)
+    this.#write(second, sequenceNumber, timestamp, this.#ssrcWord, isAtStart, packet.extensions, payload)
+    this.#stats.packetCount++
+    this.#stats.octetCount += payload.bytes.length
+  }
+
+  #write(
+    secondByte: number,
     sequenceNumber: number,
-    rtpTimestamp: number,
+    timestamp: number,
     ssrcWord: number,
+    isAtStart: boolean,
+    passed: readonly PassedExtension[] | undefined,
+    payload: AlignedPayload,
   ): void {
-    const { words } = this.#ring
-    const second = marker ? payloadType | 0x80 : payloadType
-    words[at] = 0x80 | (second << 8) | ((sequenceNumber >> 8) << 16) | (sequenceNumber << 24)
-    words[at + 1] = swap32(rtpTimestamp)
+    const { ring, send } = this.#output
+    const { words } = ring
+    const offset = ring.next()
+    const at = offset >> 2
+    const extensionWords = this.#extensions.write(ring, at + HEADER_WORDS, isAtStart, passed)
+    const firstByte = extensionWords > 0 ? VERSION_BITS | EXTENSION_BIT : VERSION_BITS
+    words[at] = firstByte | (secondByte << 8) | ((sequenceNumber >> 8) << 16) | (sequenceNumber << 24)
+    words[at + 1] = swap32((timestamp + this.#timestampOffset) >>> 0)
     words[at + 2] = ssrcWord
+    const headerBytes = 4 * (HEADER_WORDS + extensionWords)
+    const length = this.#viewer.protector.protect(ring, offset, headerBytes, payload)
+    send(ring.bytes.subarray(offset, offset + length), this.#viewer.remote)
   }
 }
 
-/** One-byte form: profile 0xbede, length in words, then for each element id and length in one byte, and its value. RFC 8285 section 4.2. */
-function serializeExtensions(extensions: readonly HeaderExtension[]): Uint32Array {
-  if (extensions.length === 0) return new Uint32Array(0)
-  const elements = extensions.map(({ id, value }) => {
-    if (id < 1 || id > 14 || value.length < 1 || value.length > 16) throw new RangeError(`header extension ${id}`)
-    return Uint8Array.of((id << 4) | (value.length - 1), ...value)
-  })
-  const body = concat(elements)
-  if (body.length > MAX_EXTENSION_BYTES) throw new RangeError(`header extensions of ${body.length} bytes`)
-  const bodyWords = (body.length + 3) >> 2
-  const bytes = new Uint8Array(4 + 4 * bodyWords)
-  bytes.set([0xbe, 0xde, bodyWords >> 8, bodyWords])
-  bytes.set(body, 4)
-  return new Uint32Array(bytes.buffer)
+/** Without RTX a packet is sent again as it was, so nothing in it may tell of the sending. */
+function extensionsOf({ extensions = {}, rtx }: ViewerTrack): TrackExtensions {
+  if (rtx !== undefined) return extensions
+  const { mid, passed } = extensions
+  return { ...(mid && { mid }), ...(passed && { passed }) }
 }
 
-/** The bit of the first header byte, as the lowest byte of a little-endian word. */
-const X_BIT = 0x10
-
-const MAX_EXTENSION_BYTES = 100
+const HEADER_WORDS = 3
+const VERSION_BITS = 0x80
+const EXTENSION_BIT = 0x10
+const MARKER_BIT = 0x80

@@ -1,19 +1,27 @@
+import type { PassedExtensionName } from "../../media/header-extension.ts"
 import type { RtpBatch } from "../../media/packet.ts"
 import type { RemoteAddress } from "./remote-address.ts"
 import type { SrtpKeys } from "./srtp/keys.ts"
 
 /** Names one lane of one stream, for example `live/cam1 video`; whoever calls `send` chooses it. */
+export type SourceId = string
+
+/** The viewer's own name for one of its tracks, for example `video`. Its packets come from one source after the other. */
 export type TrackId = string
 
 /** Given out by `addViewer`; never used again for another viewer. */
 export type ViewerId = number
 
-/** A header extension element that every packet carries at the start, until the viewer has surely seen it. RFC 8285 section 4.2. */
-export interface HeaderExtension {
-  /** 1 to 14, as negotiated. */
-  readonly id: number
-  /** 1 to 16 bytes, for example the mid. */
-  readonly value: Uint8Array
+/** Header extensions that are agreed on with one viewer for one track, ids from 1 to 14 (the one-byte form of RFC 8285 section 4.2). */
+export interface TrackExtensions {
+  /** RFC 8843, in the first 100 packets, so that a browser knows which m-line they are of; left out where it has more than 16 bytes. */
+  readonly mid?: { readonly id: number; readonly value: string }
+  /** When the packet was sent, in every packet. Only with RTX, see `ViewerTrack.rtx`. */
+  readonly absSendTime?: number
+  /** A number in every packet, counted over all tracks of the viewer. Only with RTX, see `ViewerTrack.rtx`. */
+  readonly transportCc?: number
+  /** What came with the packet and is passed on, under the viewer's ids. */
+  readonly passed?: Readonly<Partial<Record<PassedExtensionName, number>>>
 }
 
 /** What is negotiated with one viewer for one track. */
@@ -21,11 +29,16 @@ export interface ViewerTrack {
   readonly trackId: TrackId
   readonly ssrc: number
   readonly payloadType: number
-  /** Added to the lane's timestamps, 32 bits; 0 if left out. */
+  /** The number of its first packet, where `joinTrack` chooses it; best at random below 32768, see there. 0 if left out. */
+  readonly firstSequenceNumber?: number
+  /** Added to all timestamps of the track, 32 bits; 0 if left out. */
   readonly timestampOffset?: number
-  /** Sent with the first 100 packets, so that a browser knows which m-line they are of; 100 bytes in all at most. */
-  readonly headerExtensions?: readonly HeaderExtension[]
-  /** RFC 4588, where the viewer accepts it; else lost packets are sent again as they were. */
+  readonly extensions?: TrackExtensions
+  /**
+   * RFC 4588, where the viewer accepts it; else lost packets are sent again as they were, the same to the bit. GCM gives its
+   * authentication key away when it seals two different packets under one number (RFC 7714 section 8.4), even if only
+   * the header differs: so `absSendTime` and `transportCc`, which tell of the sending, are left out of a track without RTX.
+   */
   readonly rtx?: { readonly ssrc: number; readonly payloadType: number }
 }
 
@@ -40,8 +53,17 @@ export interface ViewerTransport {
 export interface SendToOptions {
   /** Added to the lane's sequence numbers, 16 bits. */
   readonly sequenceOffset: number
-  /** In place of the batch's own, on the lane's clock. */
+  /** In place of the batch's own, 32 bits, before the track's `timestampOffset` is added. */
   readonly timestamp?: number
+}
+
+/** How a viewer's track follows a source. */
+export interface JoinOptions {
+  readonly sourceId: SourceId
+  /** Added to the lane's sequence numbers, 16 bits; left out, the numbers run on from what the viewer got last. */
+  readonly sequenceOffset?: number
+  /** Added to the lane's timestamps, 32 bits, so that they run on when the source changes; 0 if left out. */
+  readonly timestampShift?: number
 }
 
 /** What was sent to one viewer of one track, for its sender reports. Resent packets count too where they go out on the same SSRC. */
@@ -55,31 +77,41 @@ export interface ViewerTrackStats {
   readonly rtpTimestamp: number
   /** The time of that packet on the stream's timeline; undefined until one was sent. */
   readonly ptsUs: number | undefined
+  /** One more than the highest number in use, 16 bits: what the packets of another source may begin with. */
+  readonly nextSequenceNumber: number
+  /** The latest timestamp so far, 32 bits, without the track's `timestampOffset`; undefined until a packet was sent. */
+  readonly latestTimestamp: number | undefined
 }
 
 /**
- * Sends each packet of a track to all its viewers, encrypted for each of them. The hot path of the gateway, so one call takes a whole batch
- * and the set of viewers stays inside. Two implementations pass one suite; this one seam is all that a native one replaces.
+ * Sends each packet of a source to all viewers' tracks that have joined it, encrypted for each of them. The hot path of the gateway, so one call
+ * takes a whole batch and the set of viewers stays inside. Two implementations pass one suite; this one seam is all that a native one replaces.
  * RTCP is not its business: a session encrypts that itself, as only one may count the index.
+ *
+ * A sequence number of an SSRC is never used for two contents, as that would give the keystream away, whatever the callers do: a packet whose
+ * number was used already, or is not later than all that were sent before the track's source or offset changed, is left out.
  */
 export interface PacketFanout {
   /** Takes a viewer in; it gets nothing before `joinTrack` or `sendTo`. */
   addViewer(viewer: ViewerTransport): ViewerId
   /**
-   * From the next batch on the viewer gets the track. `sequenceOffset` is added to the lane's sequence numbers; together with what
-   * `sendTo` sent they must run on, and begin below 32768, or a lost first packet hides a wrap (RFC 3711 section 3.3.1). A number must
-   * never be used for two packets, so late ones from before the first packet under this offset are left out. Whoever joins again can have what it got live before no more.
+   * From the next batch on the viewer's track has the packets of this source, and no more those of the one before. Numbers given by
+   * `sequenceOffset` must run on from what the track got so far, and begin below 32768, or a lost first packet hides a wrap
+   * (RFC 3711 section 3.3.1). What the track got live before can be sent again no more.
    */
-  joinTrack(viewerId: ViewerId, trackId: TrackId, sequenceOffset: number): void
-  /** The viewer gets no more batches of the track. */
+  joinTrack(viewerId: ViewerId, trackId: TrackId, options: JoinOptions): void
+  /** The viewer's track gets no more batches, until it joins a source again. */
   leaveTrack(viewerId: ViewerId, trackId: TrackId): void
   /**
-   * Sends a batch to every viewer that has joined the track. Keeps the packets for a while, for `resend`: nobody may change them. Packets
-   * with more than 1800 bytes of payload, which no network takes, are left out. An error with one viewer is thrown once the others
-   * have the batch.
+   * Sends a batch to every viewer that has joined the source. Keeps the packets for a while, for `resend`: nobody may change them. Packets
+   * with more than 1800 bytes of payload, which no network takes, are left out, and those whose number the source had a moment ago.
+   * An error with one viewer is thrown once the others have the batch.
    */
-  send(trackId: TrackId, batch: RtpBatch): void
-  /** Sends a batch to one viewer that has not joined: cached packets for its first picture. */
+  send(sourceId: SourceId, batch: RtpBatch): void
+  /**
+   * Sends a batch to one viewer whose track follows no source: cached packets for its first picture. `joinTrack` with the same offset goes on
+   * from there, also with packets that come late; `leaveTrack` before the packets of another source.
+   */
   sendTo(viewerId: ViewerId, trackId: TrackId, batch: RtpBatch, options: SendToOptions): void
   /** Answers a NACK: sends packets again, named by the sequence numbers that the viewer knows. Returns how many were still there. */
   resend(viewerId: ViewerId, trackId: TrackId, sequenceNumbers: Iterable<number>): number
@@ -94,8 +126,8 @@ export interface PacketFanout {
 /** The longest payload that is sent. */
 export const MAX_PAYLOAD_BYTES = 1800
 
-/** Packets that carry the header extensions. */
-export const PACKETS_WITH_EXTENSIONS = 100
+/** Packets at the start of an SSRC that carry the mid. */
+export const PACKETS_WITH_MID = 100
 
-/** Packets of a track that can be sent again. */
+/** Packets of a source that can be sent again. */
 export const RESENDABLE_PACKETS = 2048

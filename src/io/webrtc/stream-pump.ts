@@ -1,14 +1,13 @@
 import type { Lane } from "../../hub/lane.ts"
-import type { LiveStream } from "../../hub/live-stream.ts"
 import type { RtpBatch } from "../../media/packet.ts"
-import type { PacketFanout, TrackId } from "./fanout.ts"
+import type { PacketFanout, SourceId } from "./fanout.ts"
 
 /** Called after each batch that went to those who are live. */
 export type AfterBatch = () => void
 
-/** Feeds the fan-out with one kind of a stream's packets, while there is a viewer for them. */
+/** Feeds one source of the fan-out with the packets of one lane, while there is a viewer for them. */
 export class StreamPump {
-  readonly trackId: TrackId
+  readonly sourceId: SourceId
   readonly kind: "audio" | "video"
   readonly #lane: Lane<RtpBatch>
   readonly #fanout: PacketFanout
@@ -16,10 +15,10 @@ export class StreamPump {
   #viewers = 0
   #unsubscribe: (() => void) | undefined
 
-  constructor(stream: LiveStream, kind: "audio" | "video", trackId: TrackId, fanout: PacketFanout) {
-    this.#lane = kind === "video" ? stream.lanes.videoPackets : stream.lanes.audioPackets
+  constructor(lane: Lane<RtpBatch>, kind: "audio" | "video", sourceId: SourceId, fanout: PacketFanout) {
+    this.#lane = lane
     this.kind = kind
-    this.trackId = trackId
+    this.sourceId = sourceId
     this.#fanout = fanout
   }
 
@@ -28,14 +27,9 @@ export class StreamPump {
     return this.kind === "video" ? this.#lane.cached : []
   }
 
-  /** One more than the highest of the lane's numbers. */
-  get nextSequenceNumber(): number {
-    return ((this.#lane.last?.packets.at(-1)?.sequenceNumber ?? -1) + 1) & 0xffff
-  }
-
-  /** The lane's newest timestamp. */
-  get lastTimestamp(): number | undefined {
-    return this.#lane.last?.timestamp
+  /** The lane's newest batch. */
+  get last(): RtpBatch | undefined {
+    return this.#lane.last
   }
 
   /** Counts a viewer in; the lane is made from now on. Sound is not replayed: it would be late for the picture. */
@@ -63,7 +57,7 @@ export class StreamPump {
 
   #pump(batch: RtpBatch): void {
     try {
-      this.#fanout.send(this.trackId, batch)
+      this.#fanout.send(this.sourceId, batch)
     } finally {
       for (const afterBatch of this.#waiting) afterBatch()
     }

@@ -1,13 +1,16 @@
 import { CatchUp } from "../../hub/catch-up.ts"
-import type { PacketFanout, ViewerId } from "./fanout.ts"
+import { CLOCK_RATE_HZ, type RtpBatch } from "../../media/packet.ts"
+import { usToTicks } from "../../media/time.ts"
+import type { PacketFanout, TrackId, ViewerId } from "./fanout.ts"
 import type { StreamPump } from "./stream-pump.ts"
 
 /** What a viewer's video works with. */
 export interface WhepVideoOptions {
   readonly fanout: PacketFanout
+  /** What the viewer begins with. */
   readonly pump: StreamPump
   readonly viewerId: ViewerId
-  readonly firstSequenceNumber: number
+  readonly trackId: TrackId
   readonly nowMs: () => number
   /** How fast cached pictures are sent. */
   readonly catchUpBytesPerMs: number
@@ -15,84 +18,177 @@ export interface WhepVideoOptions {
   readonly onError: (error: unknown) => void
 }
 
-/** One viewer's video: first from the keyframe cache, then live; from the cache again where the viewer lost its picture. */
+/**
+ * One viewer's video: first from the keyframe cache, then live; from the cache again where the viewer lost its picture or changes to another
+ * layer. Its sequence numbers and timestamps run on through all of that.
+ */
 export class WhepVideo {
   readonly #options: WhepVideoOptions
-  readonly #advance = () => this.#step()
+  readonly #advance = () => this.#guarded(() => this.#step())
+  readonly #considerSwitch = () => this.#guarded(() => this.#switchIfReady())
+  #current: StreamPump
+  #wish: StreamPump | undefined
+  /** From the current lane's timestamps to the viewer's: those of the lane that it began with. */
+  #timestampShift = 0
   #catchUp: CatchUp | undefined
   #timer: NodeJS.Timeout | undefined
-  #nextSequenceNumber: number
   #startedMs = Number.NEGATIVE_INFINITY
-  /** Of the live packets. */
-  #sequenceOffset = 0
   #isClosed = false
 
   constructor(options: WhepVideoOptions) {
     this.#options = options
-    this.#nextSequenceNumber = options.firstSequenceNumber
-    options.pump.attach()
+    this.#current = options.pump
+    this.#current.attach()
     this.#start()
   }
 
-  /** False while the viewer gets cached pictures, whose timestamps are not those of the stream. */
+  /** Whose pictures the viewer gets. */
+  get current(): StreamPump {
+    return this.#current
+  }
+
+  /** Whose pictures the viewer is to get; undefined where that is so already. */
+  get wish(): StreamPump | undefined {
+    return this.#wish
+  }
+
+  /** False while the viewer gets pictures whose timestamps are not those of the stream. */
   get isLive(): boolean {
     return this.#catchUp === undefined && !this.#isClosed
+  }
+
+  /**
+   * Changes to another layer as soon as that has a keyframe which is at most a second old; until then the viewer stays with what it has, and the
+   * wish is kept, however long that takes: the caller asks for a keyframe. Another wish takes the place of this one; the current pump ends it.
+   */
+  switchTo(pump: StreamPump): void {
+    if (this.#isClosed || pump === this.#wish) return
+    this.#dropWish()
+    if (pump === this.#current) return
+    this.#wish = pump
+    pump.attach()
+    pump.watch(this.#considerSwitch)
+    this.#current.watch(this.#considerSwitch)
+    this.#considerSwitch()
   }
 
   /** Begins again with the last keyframe, at most once a second. */
   restart(): void {
     if (!this.isLive || this.#options.nowMs() - this.#startedMs < RESTART_INTERVAL_MS) return
-    const { fanout, pump, viewerId } = this.#options
-    if (pump.cached.length === 0) return
-    fanout.leaveTrack(viewerId, pump.trackId)
-    this.#nextSequenceNumber = (pump.nextSequenceNumber + this.#sequenceOffset) & 0xffff
-    this.#start(pump.lastTimestamp)
+    if (this.#current.cached.length > 0) this.#start()
   }
 
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#endCatchUp()
-    this.#options.pump.detach()
+    this.#dropWish()
+    this.#current.detach()
   }
 
-  #start(lastTimestamp?: number): void {
-    const { catchUpBytesPerMs: bytesPerMs, pump, nowMs } = this.#options
+  #switchIfReady(): void {
+    const former = this.#current
+    const next = this.#wish
+    if (next === undefined || !canSwitch(former, next)) return
+    this.#endCatchUp()
+    this.#timestampShift = (this.#timestampShift + clockDifference(former.last, next.last)) >>> 0
+    next.attach() // before the wish for it is dropped
+    this.#dropWish()
+    this.#current = next
+    former.detach()
+    this.#start()
+  }
+
+  #dropWish(): void {
+    if (this.#wish === undefined) return
+    this.#current.unwatch(this.#considerSwitch)
+    this.#wish.unwatch(this.#considerSwitch)
+    this.#wish.detach()
+    this.#wish = undefined
+  }
+
+  #start(): void {
+    const { catchUpBytesPerMs: bytesPerMs, fanout, viewerId, trackId, nowMs } = this.#options
     this.#startedMs = nowMs()
-    const nextSequenceNumber = this.#nextSequenceNumber
+    fanout.leaveTrack(viewerId, trackId)
+    const { nextSequenceNumber = 0, latestTimestamp } = fanout.stats(viewerId, trackId) ?? {}
+    const lastTimestamp = latestTimestamp === undefined ? undefined : (latestTimestamp - this.#timestampShift) >>> 0
     this.#catchUp = new CatchUp({ nextSequenceNumber, bytesPerMs, leadTicks: LEAD_TICKS, lastTimestamp })
-    pump.watch(this.#advance)
-    this.#timer = setInterval(this.#advance, STEP_INTERVAL_MS)
-    this.#step()
+    this.#current.watch(this.#advance)
+    this.#advance()
   }
 
   #step(): void {
     const catchUp = this.#catchUp
     if (catchUp === undefined) return
-    const { fanout, pump, viewerId, nowMs } = this.#options
-    try {
-      const { cached } = pump
-      for (const { batch, sequenceOffset, timestamp } of catchUp.step(cached, nowMs())) {
-        fanout.sendTo(viewerId, pump.trackId, batch, { sequenceOffset, timestamp })
-      }
-      if (!catchUp.isLive(cached)) return
-      this.#sequenceOffset = catchUp.sequenceOffset
-      fanout.joinTrack(viewerId, pump.trackId, catchUp.sequenceOffset)
-      this.#endCatchUp()
-    } catch (error) {
-      this.#endCatchUp()
-      this.#options.onError(error)
+    const { fanout, viewerId, trackId, nowMs } = this.#options
+    const { cached, sourceId } = this.#current
+    const timestampShift = this.#timestampShift
+    for (const { batch, sequenceOffset, timestamp } of catchUp.step(cached, nowMs())) {
+      fanout.sendTo(viewerId, trackId, batch, { sequenceOffset, timestamp: (timestamp + timestampShift) >>> 0 })
     }
+    clearTimeout(this.#timer)
+    if (!catchUp.isLive(cached)) {
+      if (cached.length > 0) this.#timer = setTimeout(this.#advance, STEP_INTERVAL_MS)
+    } else if (this.#hasTrueTime()) {
+      fanout.joinTrack(viewerId, trackId, { sourceId, sequenceOffset: catchUp.sequenceOffset, timestampShift })
+      this.#endCatchUp()
+    }
+  }
+
+  /** False as long as the lane's own timestamps would go back: it is behind the one that the viewer had before. */
+  #hasTrueTime(): boolean {
+    const { fanout, viewerId, trackId } = this.#options
+    const latest = fanout.stats(viewerId, trackId)?.latestTimestamp
+    const { last } = this.#current
+    if (latest === undefined || last === undefined) return true
+    return ((last.timestamp + this.#timestampShift - latest) | 0) >= -MAX_AHEAD_TICKS
   }
 
   #endCatchUp(): void {
     this.#catchUp = undefined
-    clearInterval(this.#timer)
-    this.#options.pump.unwatch(this.#advance)
+    clearTimeout(this.#timer)
+    this.#current.unwatch(this.#advance)
   }
+
+  #guarded(action: () => void): void {
+    try {
+      action()
+    } catch (error) {
+      this.#endCatchUp()
+      this.#dropWish()
+      this.#options.onError(error)
+    }
+  }
+}
+
+/** The keyframe of the next layer is a moment old, and no picture is cut: one of the two layers is between pictures. */
+function canSwitch(current: StreamPump, next: StreamPump): boolean {
+  const [keyframe] = next.cached
+  if (keyframe === undefined || next.last === undefined) return false
+  const newestUs = Math.max(next.last.ptsUs, current.last?.ptsUs ?? 0)
+  if (newestUs - keyframe.ptsUs > MAX_REPLAY_US) return false
+  return endsPicture(current.last) || endsPicture(next.last)
+}
+
+function endsPicture(batch: RtpBatch | undefined): boolean {
+  return batch?.packets.at(-1)?.marker !== false
+}
+
+/** What is to be added to the timestamps of one lane so that they name the same times as those of another. */
+function clockDifference(former: RtpBatch | undefined, next: RtpBatch | undefined): number {
+  if (former === undefined || next === undefined) return 0
+  return former.timestamp - next.timestamp + ticksOf(next) - ticksOf(former)
+}
+
+function ticksOf({ ptsUs }: RtpBatch): number {
+  return usToTicks(ptsUs, CLOCK_RATE_HZ.video)
 }
 
 const STEP_INTERVAL_MS = 5
 const RESTART_INTERVAL_MS = 1_000
 /** 20 ms: less than the time from one picture to the next. */
 const LEAD_TICKS = 1_800
+/** Pictures from the cache may end so far, 3 ms, after the newest one: always less than the time to the next. */
+const MAX_AHEAD_TICKS = 300
+const MAX_REPLAY_US = 1_000_000

@@ -58,9 +58,7 @@ export class WhepViewer implements SubscriberSession {
     this.#epochUs = Date.now() * 1000 - stream.timelineUs(this.#startedAtMs)
     this.#tracks = media.flatMap((section) => {
       const { kind, local } = section
-      return local === undefined
-        ? []
-        : [{ kind, local, pump: pumps[kind], track: viewerTrack(section, local, pumps[kind]) }]
+      return local === undefined ? [] : [{ kind, local, pump: pumps[kind], track: viewerTrack(section, local) }]
     })
     stream.addSubscriber(this)
     this.#logger.debug("viewer answered")
@@ -74,18 +72,18 @@ export class WhepViewer implements SubscriberSession {
     const tracks = this.#tracks.map(({ track }) => track)
     const viewerId = fanout.addViewer({ remote: peer.remote, keys, tracks })
     this.#viewerId = viewerId
-    for (const { kind, pump } of this.#tracks) {
+    for (const { kind, pump, track } of this.#tracks) {
       if (kind === "audio") {
         pump.attach()
-        fanout.joinTrack(viewerId, pump.trackId, (randomInt(1, 2 ** 15) - pump.nextSequenceNumber) & 0xffff)
+        fanout.joinTrack(viewerId, track.trackId, { sourceId: pump.sourceId })
         continue
       }
       this.#video = new WhepVideo({
         fanout,
         pump,
         viewerId,
+        trackId: track.trackId,
         nowMs,
-        firstSequenceNumber: randomInt(1, 2 ** 15),
         catchUpBytesPerMs: catchUpBitrateBps / 8000,
         onError: (error) => this.#fail(error),
       })
@@ -112,8 +110,8 @@ export class WhepViewer implements SubscriberSession {
   describe(nowMs: number): SessionFacts {
     const { address, port } = this.#options.peer.remote
     const sent = { packets: 0, bytes: 0 }
-    for (const { pump } of this.#viewerId === undefined ? [] : this.#tracks) {
-      const stats = this.#options.fanout.stats(this.#viewerId as ViewerId, pump.trackId)
+    for (const { track } of this.#viewerId === undefined ? [] : this.#tracks) {
+      const stats = this.#options.fanout.stats(this.#viewerId as ViewerId, track.trackId)
       sent.packets += stats?.packetCount ?? 0
       sent.bytes += stats?.octetCount ?? 0
     }
@@ -134,7 +132,7 @@ export class WhepViewer implements SubscriberSession {
     if (packet.type === "nack") {
       const requested = this.#tracks.find(({ local }) => local.ssrc === packet.mediaSsrc)
       if (requested === undefined || this.#viewerId === undefined) return
-      fanout.resend(this.#viewerId, requested.pump.trackId, packet.sequenceNumbers.slice(0, MAX_RESENT_AT_ONCE))
+      fanout.resend(this.#viewerId, requested.track.trackId, packet.sequenceNumbers.slice(0, MAX_RESENT_AT_ONCE))
     } else if (packet.type === "pli" || packet.type === "fir") {
       this.#onKeyframeRequest()
     } else if (packet.type === "receiver_report") {
@@ -163,8 +161,8 @@ export class WhepViewer implements SubscriberSession {
     const { fanout, peer, nowMs, stream } = this.#options
     if (this.#viewerId === undefined) return
     const timelineUs = stream.timelineUs(nowMs())
-    for (const { kind, local, pump } of this.#tracks) {
-      const stats = fanout.stats(this.#viewerId, pump.trackId)
+    for (const { kind, local, track } of this.#tracks) {
+      const stats = fanout.stats(this.#viewerId, track.trackId)
       const isTrueTime = kind === "audio" || this.#video?.isLive === true
       if (stats?.ptsUs === undefined || !isTrueTime) continue
       const sinceTicks = usToTicks(timelineUs - stats.ptsUs, CLOCK_RATE_HZ[kind])
@@ -204,8 +202,8 @@ export class WhepViewer implements SubscriberSession {
 
   #leave(): void {
     if (this.#viewerId === undefined) return
-    for (const { kind, pump } of this.#tracks) {
-      const stats = this.#options.fanout.stats(this.#viewerId, pump.trackId)
+    for (const { kind, pump, track } of this.#tracks) {
+      const stats = this.#options.fanout.stats(this.#viewerId, track.trackId)
       this.#totals.packets += stats?.packetCount ?? 0
       this.#totals.bytes += stats?.octetCount ?? 0
       this.#totals.resent += stats?.resentCount ?? 0
@@ -223,15 +221,21 @@ interface ViewerTrackPlan {
   readonly track: ViewerTrack
 }
 
-function viewerTrack(media: AnsweredMedia, local: LocalTrack, pump: StreamPump): ViewerTrack {
-  const { mid, midExtensionId, payloadType, rtxPayloadType } = media
-  const hasMid = mid !== undefined && midExtensionId !== undefined
+function viewerTrack(media: AnsweredMedia, local: LocalTrack): ViewerTrack {
+  const { kind, mid, extensionIds, payloadType, rtxPayloadType } = media
+  const { mid: midId, rid: _rid, repairedRid: _repairedRid, absSendTime, transportCc, ...passed } = extensionIds
   return {
-    trackId: pump.trackId,
+    trackId: kind,
     ssrc: local.ssrc,
     payloadType,
+    firstSequenceNumber: randomInt(1, 2 ** 15),
     timestampOffset: randomInt(2 ** 32),
-    ...(hasMid && { headerExtensions: [{ id: midExtensionId, value: new TextEncoder().encode(mid) }] }),
+    extensions: {
+      ...(mid !== undefined && midId !== undefined && { mid: { id: midId, value: mid } }),
+      ...(absSendTime !== undefined && { absSendTime }),
+      ...(transportCc !== undefined && { transportCc }),
+      passed,
+    },
     ...(rtxPayloadType !== undefined && { rtx: { ssrc: local.rtxSsrc, payloadType: rtxPayloadType } }),
   }
 }

@@ -97,9 +97,9 @@ test.each(["server", "client"] as const)(
     const fanout = new TypeScriptFanout(transport.send)
     const tracks = [{ trackId: "video", ssrc: 99, payloadType: 96 }]
     const viewer = fanout.addViewer({ remote: session.peer.remote, keys: session.keys, tracks })
-    fanout.joinTrack(viewer, "video", 0)
+    fanout.joinTrack(viewer, "video", { sourceId: "lane", sequenceOffset: 0 })
     const packets = [{ sequenceNumber: 5, marker: true, payload: Buffer.alloc(1100, 9) }]
-    fanout.send("video", { kind: "video", timestamp: 1, ptsUs: 0, startsKeyframe: true, packets })
+    fanout.send("lane", { kind: "video", timestamp: 1, ptsUs: 0, startsKeyframe: true, packets })
     expect((await received).subarray(12)).toEqual(Buffer.alloc(1100, 9))
   },
 )
