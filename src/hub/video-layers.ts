@@ -1,6 +1,9 @@
+import { GatewayError } from "../errors.ts"
 import type { RtpBatch } from "../media/packet.ts"
+import { RateMeter } from "../media/rate-meter.ts"
 import type { Lane } from "./lane.ts"
-import { createVideoPacketLane, type LaneSetup } from "./stream-lanes.ts"
+import { LayerSwitcher } from "./layer-switcher.ts"
+import { batchBytes, createVideoPacketLane, type LaneSetup } from "./stream-lanes.ts"
 
 /** One simulcast layer: the same picture in another size or quality. */
 export interface VideoLayer {
@@ -26,31 +29,185 @@ export interface VideoLayersOptions {
   readonly onChange: () => void
 }
 
-/** The simulcast layers of a stream. */
+/**
+ * The simulcast layers of a stream, each with a lane of its own, and the best active one as what the lane of all gets. A better layer is
+ * taken at its next keyframe; when the current one falls silent, the best that is left is asked for one.
+ */
 export class VideoLayers {
   readonly #options: VideoLayersOptions
+  readonly #switcher = new LayerSwitcher()
+  /** All that have a lane; those of a publisher before keep theirs for whoever watches them. */
+  readonly #known = new Map<string, LayerState>()
+  #list: readonly LayerState[] = []
+  #nextCheckMs = Number.NEGATIVE_INFINITY
 
   constructor(options: VideoLayersOptions) {
     this.#options = options
   }
 
+  /** Those that the publisher sends or has sent, best first: by size, or by bitrate where sizes do not tell. */
   get list(): readonly VideoLayer[] {
-    return []
+    return this.#list
   }
 
-  lane(_rid: string): Lane<RtpBatch> {
-    return createVideoPacketLane(this.#options.setup)
+  /** The lane of a layer, also before its first packet. Throws `sdp.unsupported` where the publisher has too many layers. */
+  lane(rid: string): Lane<RtpBatch> {
+    return this.#get(rid).lane
   }
 
-  best(_nowMs: number): VideoLayer | undefined {
-    return undefined
+  /** The best layer that is active, or the best of all where none is. */
+  best(nowMs: number): VideoLayer | undefined {
+    return this.#list.find((layer) => layer.isActive(nowMs)) ?? this.#list[0]
   }
 
-  push(_rid: string, batch: RtpBatch, _nowMs: number): void {
-    this.#options.emit(batch)
+  /** Takes packets of a layer at the time of their arrival. */
+  push(rid: string, batch: RtpBatch, nowMs: number): void {
+    const layer = this.#get(rid)
+    layer.push(batch, nowMs)
+    if (!this.#list.includes(layer)) this.#list = [...this.#list, layer]
+    if (rid === this.#switcher.rid) {
+      const placed = this.#switcher.push(batch)
+      if (placed !== undefined) this.#options.emit(placed)
+    } else if (batch.startsKeyframe && this.#isWanted(layer, nowMs)) {
+      // A beginning may have been overtaken by what follows it, which the layer's lane holds behind it.
+      const [first = batch, ...rest] = layer.lane.cached
+      for (const placed of this.#switcher.switchTo(rid, [first, ...rest])) this.#options.emit(placed)
+    }
+    if (layer.hasNews || nowMs >= this.#nextCheckMs) this.check(nowMs)
   }
 
-  check(_nowMs: number): void {}
+  /** Puts the layers in order, notices which ones fell silent, and asks for a keyframe where a change is due. */
+  check(nowMs: number): void {
+    this.#nextCheckMs = nowMs + CHECK_INTERVAL_MS
+    const before = this.#list
+    this.#list = inOrder(before, nowMs)
+    let hasChanged = this.#list.some((layer, i) => layer !== before[i])
+    for (const layer of this.#list) hasChanged = layer.takeNews(nowMs) || hasChanged
+    const best = this.best(nowMs)
+    if (best?.isActive(nowMs) && best.rid !== this.#switcher.rid) this.#options.requestKeyframe(best.rid, nowMs)
+    if (hasChanged) this.#options.onChange()
+  }
 
-  restart(_previous: RtpBatch | undefined): void {}
+  /**
+   * Another publisher begins, behind the last batch of the lane of all. Lanes that somebody watches stay, so that numbers go on if
+   * it sends layers of the same names.
+   */
+  restart(previous: RtpBatch | undefined): void {
+    this.#list = []
+    this.#switcher.restart(previous)
+    for (const [rid, layer] of this.#known) {
+      if (layer.lane.hasSubscribers) layer.retire()
+      else this.#known.delete(rid)
+    }
+  }
+
+  #isWanted(layer: LayerState, nowMs: number): boolean {
+    const current = this.#list.find(({ rid }) => rid === this.#switcher.rid)
+    return current === undefined || !current.isActive(nowMs) || isBetter(layer, current, nowMs)
+  }
+
+  #get(rid: string): LayerState {
+    const known = this.#known.get(rid)
+    if (known?.isRetired === false) return known
+    if (known === undefined) this.#makeRoom()
+    const layer = known ?? new LayerState(rid, this.#options.setup)
+    layer.isRetired = false
+    this.#known.set(rid, layer)
+    return layer
+  }
+
+  #makeRoom(): void {
+    if (this.#known.size < MAX_LAYERS) return
+    for (const [rid, { isRetired }] of this.#known) if (isRetired) return void this.#known.delete(rid)
+    throw new GatewayError("sdp.unsupported", `send at most ${MAX_LAYERS} simulcast layers`)
+  }
 }
+
+class LayerState implements VideoLayer {
+  readonly rid: string
+  readonly lane: Lane<RtpBatch>
+  widthPx: number | undefined
+  heightPx: number | undefined
+  /** True where it is of a publisher before and stays for those who watch it. */
+  isRetired = false
+  #meter = new RateMeter()
+  #lastPacketMs = Number.NEGATIVE_INFINITY
+  #wasActive = false
+  #hasNewSize = false
+
+  constructor(rid: string, setup: LaneSetup) {
+    this.rid = rid
+    this.lane = createVideoPacketLane({ ...setup, cacheMaxBytes: setup.cacheMaxBytes / MAX_LAYERS })
+  }
+
+  /** True from a packet that changes what is known of the layer until `takeNews`. */
+  get hasNews(): boolean {
+    return this.#hasNewSize || !this.#wasActive
+  }
+
+  bitrateBps(nowMs: number): number {
+    return this.#meter.bitrateBps(nowMs)
+  }
+
+  isActive(nowMs: number): boolean {
+    return nowMs - this.#lastPacketMs < SILENCE_MS
+  }
+
+  push(batch: RtpBatch, nowMs: number): void {
+    this.#lastPacketMs = nowMs
+    this.#meter.add(batchBytes(batch), nowMs)
+    if (batch.widthPx !== undefined && batch.heightPx !== undefined) {
+      this.#hasNewSize ||= batch.widthPx !== this.widthPx || batch.heightPx !== this.heightPx
+      this.widthPx = batch.widthPx
+      this.heightPx = batch.heightPx
+    }
+    this.lane.push(batch)
+  }
+
+  /** True where size or activity have changed since the last call. */
+  takeNews(nowMs: number): boolean {
+    const isActive = this.isActive(nowMs)
+    const hasNews = this.#hasNewSize || isActive !== this.#wasActive
+    this.#hasNewSize = false
+    this.#wasActive = isActive
+    return hasNews
+  }
+
+  retire(): void {
+    this.isRetired = true
+    this.lane.detach()
+    this.widthPx = undefined
+    this.heightPx = undefined
+    this.#meter = new RateMeter()
+    this.#lastPacketMs = Number.NEGATIVE_INFINITY
+    this.#wasActive = false
+  }
+}
+
+/** Lets each layer move up past worse ones; those before it are in order already. */
+function inOrder(layers: readonly LayerState[], nowMs: number): LayerState[] {
+  const list = [...layers]
+  for (let i = list.length - 1; i > 0; i--) {
+    const [above, below] = [list[i - 1] as LayerState, list[i] as LayerState]
+    if (isBetter(below, above, nowMs)) list.splice(i - 1, 2, below, above)
+  }
+  return list
+}
+
+function isBetter(a: LayerState, b: LayerState, nowMs: number): boolean {
+  const difference = pixels(a) - pixels(b)
+  if (difference === 0 || Number.isNaN(difference)) return a.bitrateBps(nowMs) > b.bitrateBps(nowMs) * CLEARLY
+  return difference > 0
+}
+
+/** NaN where the size is not known. */
+function pixels({ widthPx = Number.NaN, heightPx = Number.NaN }: VideoLayer): number {
+  return widthPx * heightPx
+}
+
+const SILENCE_MS = 1_500
+const CHECK_INTERVAL_MS = 250
+/** Bitrates swing, and an order that follows them must not. */
+const CLEARLY = 1.25
+/** As many as encoders send; browsers stop at three. */
+const MAX_LAYERS = 4
