@@ -67,7 +67,8 @@ async function post(endpoint, headers, body, signal) {
 
 async function signalingError(response) {
   const problem = await response.json().catch(() => ({}))
-  const lacksH264 = problem.code === "sdp.unsupported" && !hasH264()
+  const isRefused = problem.code === "sdp.not_acceptable" || problem.code === "sdp.unsupported"
+  const lacksH264 = isRefused && !hasH264()
   const detail = lacksH264 ? NO_H264 : (problem.detail ?? `the gateway answered ${response.status}`)
   return new SignalingError(response.status, problem.code ?? "unknown", detail)
 }
