@@ -1,100 +1,21 @@
-import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
+import { beforeEach, describe, expect, test } from "vitest"
 import { ALERT, DTLS_1_2, serializeDtlsRecord } from "../../../src/io/webrtc/dtls-record.ts"
-import { createIdentity, type DtlsIdentity } from "../../../src/io/webrtc/identity.ts"
-import type { SrtpKeys } from "../../../src/io/webrtc/srtp/keys.ts"
-import { PacketRing } from "../../../src/io/webrtc/srtp/packet-ring.ts"
-import { alignPayload, createProtector } from "../../../src/io/webrtc/srtp/protect.ts"
+import type { DtlsIdentity } from "../../../src/io/webrtc/identity.ts"
 import { SrtcpSession } from "../../../src/io/webrtc/srtp/srtcp.ts"
-import { WebRtcTransport } from "../../../src/io/webrtc/transport.ts"
-import type { PeerCloseReason, WebRtcPeer } from "../../../src/io/webrtc/transport-peer.ts"
+import type { WebRtcTransport } from "../../../src/io/webrtc/transport.ts"
 import { keysOf, RawClient } from "./raw-client.ts"
+import { protectRtp, REPORT, type Session, TransportFixture } from "./transport-fixture.ts"
 
+const fixture = new TransportFixture()
+const { open, connect, settle } = fixture
 let transport: WebRtcTransport
 let client: RawClient
 let identity: DtlsIdentity
 let stranger: DtlsIdentity
-let nowMs = 0
-let bugs: unknown[] = []
 
-beforeAll(async () => {
-  identity = await createIdentity()
-  stranger = await createIdentity()
+beforeEach(() => {
+  ;({ transport, client, identity, stranger } = fixture)
 })
-
-beforeEach(async () => {
-  nowMs = 1_000
-  bugs = []
-  transport = await WebRtcTransport.listen({
-    hosts: ["127.0.0.1"],
-    port: 0,
-    maxSessions: 3,
-    connectTimeoutMs: 15_000,
-    idleTimeoutMs: 10_000,
-    nowMs: () => nowMs,
-    onBug: (error) => bugs.push(error),
-  })
-  client = await RawClient.open(transport.port)
-})
-
-afterEach(async () => {
-  client.close()
-  await transport.close("test is over")
-  expect(bugs).toEqual([])
-})
-
-interface Session {
-  peer: WebRtcPeer
-  connected: Promise<SrtpKeys>
-  closed: Promise<PeerCloseReason>
-  rtp: Promise<Uint8Array>
-  rtcp: Promise<Uint8Array>
-}
-
-function open(
-  options: { fingerprint?: string; algorithm?: string; role?: "server" | "client"; throwing?: boolean } = {},
-): Session {
-  const { fingerprint = identity.fingerprint, algorithm = "sha-256", role = "server" } = options
-  const connected = Promise.withResolvers<SrtpKeys>()
-  const closed = Promise.withResolvers<PeerCloseReason>()
-  const rtp = Promise.withResolvers<Uint8Array>()
-  const rtcp = Promise.withResolvers<Uint8Array>()
-  const peer = transport.open({
-    remote: { fingerprints: [{ algorithm, value: fingerprint }], dtlsRole: role, ufrag: "them" },
-    events: {
-      connected: connected.resolve,
-      closed: closed.resolve,
-      rtcp: rtcp.resolve,
-      rtp: (packet) => {
-        if (options.throwing) throw new Error("made by the test")
-        rtp.resolve(packet)
-      },
-    },
-  })
-  return { peer, connected: connected.promise, closed: closed.promise, rtp: rtp.promise, rtcp: rtcp.promise }
-}
-
-/** A connected session and the client's keys. */
-async function connect(
-  options: Parameters<typeof open>[0] = {},
-): Promise<Session & { keys: SrtpKeys; dtls: ReturnType<RawClient["openDtls"]> }> {
-  const session = open(options)
-  await client.check(session.peer.localUfrag, session.peer.localPwd)
-  const dtls = client.openDtls("client", identity)
-  const done = new Promise<void>((resolve) => dtls.onConnect.once(resolve))
-  await Promise.all([session.connected, done])
-  return { ...session, dtls, keys: keysOf(dtls) }
-}
-
-const ring = new PacketRing(8)
-
-function protectRtp(keys: SrtpKeys, sequenceNumber: number): Uint8Array {
-  const offset = ring.next()
-  ring.bytes.set([0x80, 96, sequenceNumber >> 8, sequenceNumber, 0, 0, 0, 9, 1, 2, 3, 4], offset)
-  const length = createProtector(keys.local).protect(ring, offset, 12, alignPayload(Uint8Array.of(5, 6, 7)))
-  return ring.bytes.slice(offset, offset + length)
-}
-
-const REPORT = Uint8Array.of(0x80, 201, 0, 1, 1, 2, 3, 4)
 
 describe("a peer that is a DTLS client", () => {
   test("connects with the same keys on both ends, and media goes both ways", async () => {
@@ -257,7 +178,7 @@ describe("a connected session", () => {
     const session = await connect()
     const second = await RawClient.open(transport.port)
     await second.check(session.peer.localUfrag, session.peer.localPwd)
-    expect(session.peer.remote.port).toBe(second.socket.address().port)
+    expect(session.peer.remote.port).toBe(second.localPort)
     client.send(protectRtp(session.keys, 1))
     await session.rtp
     second.send(protectRtp(session.keys, 2))
@@ -268,12 +189,12 @@ describe("a connected session", () => {
 
   test("ends when it was silent for too long, which checks prevent", async () => {
     const session = await connect()
-    nowMs += 9_000
+    fixture.nowMs += 9_000
     await client.check(session.peer.localUfrag, session.peer.localPwd)
-    nowMs += 9_000
+    fixture.nowMs += 9_000
     transport.checkTimeouts()
     expect(transport.stats.sessions).toBe(1)
-    nowMs += 1_000
+    fixture.nowMs += 1_000
     transport.checkTimeouts()
     expect(await session.closed).toEqual({ type: "silent", idleMs: 10_000 })
   })
@@ -283,7 +204,7 @@ describe("a connected session", () => {
     const other = open()
     client.send(protectRtp(session.keys, 1))
     expect(await session.closed).toMatchObject({ type: "bug" })
-    expect(bugs.splice(0)).toHaveLength(1)
+    expect(fixture.bugs.splice(0)).toHaveLength(1)
     expect(transport.stats.sessions).toBe(1)
     other.peer.close("done")
   })
@@ -295,7 +216,7 @@ test("a session that never connects ends and says how far it came", async () => 
   await client.check(halfway.peer.localUfrag, halfway.peer.localPwd)
   client.send(Buffer.from([21, 254, 253, 0, 0, 0, 0, 0, 0, 0, 9, 0, 2, 2, 40]))
   await settle()
-  nowMs += 15_000
+  fixture.nowMs += 15_000
   transport.checkTimeouts()
   expect(await idle.closed).toMatchObject({ error: { message: expect.stringContaining("no connectivity check") } })
   expect(await halfway.closed).toMatchObject({ error: { message: expect.stringContaining("alert 40") } })
@@ -308,7 +229,7 @@ test("there are no more sessions than the limit", () => {
 
 test("garbage is dropped and counted, and nobody answers it", async () => {
   let answers = 0
-  client.socket.on("message", () => answers++)
+  client.onDatagram = () => answers++
   const first = [0, 3, 20, 63, 64, 100, 128, 191, 200, 255]
   for (const byte of first) client.send(Buffer.alloc(40, byte))
   client.send(new Uint8Array(0))
@@ -316,15 +237,6 @@ test("garbage is dropped and counted, and nobody answers it", async () => {
   expect(transport.stats).toMatchObject({ checksDropped: 2, unknownSourceDatagrams: 4, unknownDatagrams: 5 })
   expect(answers).toBe(0)
 })
-
-/** Waits until all that was sent is handled: loopback keeps the order of datagrams, so the answer to a last one says so. */
-async function settle(): Promise<void> {
-  const session = open()
-  const probe = await RawClient.open(transport.port)
-  await probe.check(session.peer.localUfrag, session.peer.localPwd)
-  probe.close()
-  session.peer.close("was a probe")
-}
 
 /** Cuts each unencrypted handshake message of a datagram into records of their own. */
 function splitHandshake(datagram: Buffer, size: number): Buffer[] {
