@@ -1,13 +1,16 @@
 import type { IncomingMessage } from "node:http"
 import { createApp } from "../routes/app.ts"
 import type { Connection } from "../routes/client.ts"
-import type { SessionAnswer } from "../routes/signaling.ts"
+import type { SessionAnswer, SessionRequest } from "../routes/signaling.ts"
+import type { AccessGrant } from "./access/access.ts"
 import { RateLimiter } from "./access/rate-limit.ts"
 import { createLaneConverters } from "./bridge/lane-converters.ts"
 import { type Config, type ConfigInput, parseConfig } from "./config.ts"
 import { GatewayError } from "./errors.ts"
 import type { Protocol } from "./hub/session.ts"
+import { parseStreamName, type StreamName } from "./hub/stream-name.ts"
 import { StreamRegistry } from "./hub/stream-registry.ts"
+import { createAccess } from "./io/access/create-access.ts"
 import { WasmTranscoders } from "./io/audio/wasm-transcoders.ts"
 import { startHttpServer } from "./io/http-server.ts"
 import { createLogger, type Logger, sessionLabel } from "./io/log.ts"
@@ -95,16 +98,30 @@ async function start(config: Config, logger: Logger, open: Closeable[]): Promise
     onBug,
   })
 
-  const rtmp = await startRtmpServer(config.rtmp, { registry, logger, nowMs })
+  const access = createAccess(config.access, logger)
+  open.push({ close: () => access.close() })
+  const rtmp = await startRtmpServer(config.rtmp, { registry, access, logger, nowMs })
   open.push(rtmp)
 
   const openSession = (protocol: Protocol, action: (request: OfferRequest) => OpenedSession) => {
-    return async (request: OfferRequest): Promise<SessionAnswer> => {
+    return async (request: SessionRequest): Promise<SessionAnswer> => {
+      const { token, remoteAddress } = request
+      let grant: AccessGrant | undefined
       try {
+        const stream = requestedStream(request.stream)
+        grant = await access.authorize({
+          action: protocol === "whip" ? "publish" : "play",
+          stream,
+          token,
+          protocol,
+          remoteAddress,
+        })
         if (isClosing) throw new GatewayError("gateway.closing", "the gateway is shutting down")
-        const { id, answerSdp: sdp, etag } = action(request)
+        const { id, answerSdp: sdp, etag } = action({ ...request, grant })
         return { id, type: "answer", sdp, etag, iceServers: [], extensions: [] }
       } catch (error) {
+        const reason = error instanceof GatewayError ? error.message : "internal error"
+        grant?.ended({ sessionId: "", reason, durationMs: 0, bytes: 0 })
         if (error instanceof GatewayError) logRefusal(logger, protocol, request.stream, error)
         throw error
       }
@@ -144,10 +161,8 @@ async function start(config: Config, logger: Logger, open: Closeable[]): Promise
         entry?.session.end("ended by an administrator")
         return entry !== undefined
       },
-      playFilter: async () => () => true,
-      requireAdmin: async () => {
-        throw new GatewayError("access.denied", "this gateway has no administrators")
-      },
+      playFilter: (token) => access.permitted("play", token),
+      requireAdmin: (token) => access.requireAdmin(token),
       info: () => ({ version: VERSION, rtmpPort: rtmp.port }),
       health: () => ({
         status: isClosing ? "closing" : "ok",
@@ -159,13 +174,13 @@ async function start(config: Config, logger: Logger, open: Closeable[]): Promise
     },
     { ...config.http, onBug, connection, countRequest },
   )
-  const http = await startHttpServer({ ...config.http, fetch: (request, env) => app.fetch(request, env) })
+  const http = await startHttpServer({ ...config.http, logger, fetch: (request, env) => app.fetch(request, env) })
   open.push(http)
   void reportReachability(transport, logger)
 
   return {
     urls: {
-      http: `http://${reachableHost(config.http.host)}:${http.port}`,
+      http: config.http.publicUrl || `${http.protocol}://${reachableHost(config.http.host)}:${http.port}`,
       rtmp: `rtmp://${reachableHost(config.rtmp.host)}:${rtmp.port}`,
     },
     ports: { http: http.port, rtmp: rtmp.port, media: transport.port },
@@ -176,9 +191,15 @@ async function start(config: Config, logger: Logger, open: Closeable[]): Promise
       registry.close("the gateway is closing")
       await Promise.all([http.close(timeoutMs), rtmp.close(timeoutMs), transport.close("the gateway is closing")])
       fanout.close()
-      await transcoders.close()
+      await Promise.all([access.close(), transcoders.close()])
     },
   }
+}
+
+/** Throws `stream.name`. */
+function requestedStream(path: string): StreamName {
+  const slash = path.indexOf("/")
+  return parseStreamName(path.slice(0, slash), path.slice(slash + 1))
 }
 
 /** Players ask again and again for a stream that is not live, which is nothing to note. */

@@ -1,6 +1,5 @@
 import { GatewayError } from "../errors.ts"
-import type { StreamName } from "../hub/stream-name.ts"
-import type { AccessControl, AccessGrant, AccessRequest, SessionOutcome } from "./access.ts"
+import type { AccessAction, AccessControl, AccessGrant, AccessRequest, SessionOutcome } from "./access.ts"
 import { type Claims, checkClaims, claimsAllow, claimsIdentity } from "./claims.ts"
 import { type AccessRule, type Credentials, requirementFor } from "./rules.ts"
 import { MAX_TOKEN_CHARACTERS, type SecretHasher, TokenSet } from "./token-set.ts"
@@ -63,24 +62,20 @@ export class AccessPolicy implements AccessControl {
     }
   }
 
-  async mayPlay(stream: StreamName, token: string | undefined): Promise<boolean> {
-    return (await this.playFilter(token))(stream)
-  }
-
-  async playFilter(token: string | undefined): Promise<(stream: StreamName) => boolean> {
+  async permitted(action: AccessAction, token: string | undefined): Promise<(stream: string) => boolean> {
     const { rules } = this.#options
     const isTooLong = token !== undefined && token.length > MAX_TOKEN_CHARACTERS
     const shown = isTooLong ? undefined : token
     if (shown !== undefined && (await this.#adminTokens.has(shown))) return () => true
-    const claims = shown === undefined ? undefined : await this.#verifiedClaims(shown)
+    const claims = shown === undefined ? undefined : await this.#verifiedClaims(action, shown)
     const holds = new Set<Credentials>()
     for (const [needs, tokens] of this.#tokenSets)
       if (shown !== undefined && (await tokens.has(shown))) holds.add(needs)
     return (stream) => {
-      const needs = requirementFor(rules, "play", stream)
+      const needs = requirementFor(rules, action, stream)
       if (typeof needs === "string") return needs === "anyone"
       if (needs.callback) return false
-      return holds.has(needs) || (needs.jwt === true && claims !== undefined && claimsAllow(claims, "play", stream))
+      return holds.has(needs) || (needs.jwt === true && claims !== undefined && claimsAllow(claims, action, stream))
     }
   }
 
@@ -103,9 +98,9 @@ export class AccessPolicy implements AccessControl {
   }
 
   /** Undefined where the token is no good JWT, or nobody can tell at the moment. */
-  async #verifiedClaims(token: string): Promise<Claims | undefined> {
+  async #verifiedClaims(action: AccessAction, token: string): Promise<Claims | undefined> {
     const { rules, verifyJwt } = this.#options
-    if (!rules.some(({ play }) => typeof play === "object" && play.jwt)) return undefined
+    if (!rules.some(({ [action]: needs }) => typeof needs === "object" && needs.jwt)) return undefined
     try {
       return await verifyJwt?.(token)
     } catch (error) {

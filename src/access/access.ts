@@ -37,10 +37,8 @@ export interface AccessGrant {
 export interface AccessControl {
   /** Throws `access.required`, `access.invalid`, `access.denied` and `access.unavailable`. */
   authorize(request: AccessRequest): Promise<AccessGrant>
-  /** Whether a list may show a stream to the bearer; asks no callback, so a stream that needs one is not shown. */
-  mayPlay(stream: StreamName, token: string | undefined): Promise<boolean>
-  /** The same for many streams, with the token verified once. */
-  playFilter(token: string | undefined): Promise<(stream: StreamName) => boolean>
+  /** Which streams the bearer may publish or play, as far as no callback has to be asked: a stream that needs one is left out. */
+  permitted(action: AccessAction, token: string | undefined): Promise<(stream: string) => boolean>
   /** Throws `access.required`, `access.invalid` and `access.denied`. */
   requireAdmin(token: string | undefined): Promise<void>
 }

@@ -1,4 +1,3 @@
-import type { StreamName } from "../hub/stream-name.ts"
 import type { AccessAction } from "./access.ts"
 import { matchesPattern } from "./pattern.ts"
 
@@ -21,7 +20,7 @@ export interface AccessRule {
 }
 
 /** What a stream's publishing or playing needs by the first rule that names it; nobody may where none does. */
-export function requirementFor(rules: readonly AccessRule[], action: AccessAction, stream: StreamName): Requirement {
+export function requirementFor(rules: readonly AccessRule[], action: AccessAction, stream: string): Requirement {
   return rules.find((rule) => matchesPattern(rule.stream, stream))?.[action] ?? "nobody"
 }
 

@@ -1,33 +1,40 @@
 /** What a peer wants to publish or play, taken apart; the names are as the peer sent them and not yet checked. */
 export interface RtmpStreamAddress {
-  /** Application, without query; may have several path segments. */
+  /** Application, the first segment of the path; empty where it is missing. */
   readonly app: string
-  /** Stream name, without query. */
+  /** Stream name, the second segment; empty where it is missing. */
   readonly stream: string
-  /** Query parameters of the URL, the application and the stream name; where they disagree the later one wins. */
-  readonly query: ReadonlyMap<string, string>
-  readonly tcUrl: string
+  /** The query's `token`, else all that follows the stream name in the path: a stream key. */
+  readonly token: string | undefined
 }
 
 /**
- * Joins what came with `connect` and with `publish` or `play`; any of the three may carry a query such as `?token=x`. Where all of
- * the address stands in one of the two, as when an OBS user leaves the stream key empty, the last segment is the stream.
+ * Joins what came with `connect` and with `publish` or `play` and reads it as `APP/NAME` or `APP/NAME/KEY`. Encoders part that
+ * path where they like: before the last segment (ffmpeg, GStreamer), or wherever the user of OBS ended the server's address. Any of
+ * the three may carry a query such as `?token=x`; where they disagree the later one wins.
  */
 export function parseStreamAddress(tcUrl: string, appName: string, streamName: string): RtmpStreamAddress {
   const [app, appQuery] = splitQuery(appName)
   const [stream, streamQuery] = splitQuery(streamName)
-  const query = new Map<string, string>()
-  for (const part of [splitQuery(tcUrl)[1], appQuery, streamQuery]) {
-    for (const [name, value] of new URLSearchParams(part)) query.set(name, value)
-  }
-  return { ...splitNames(trimSlashes(app), trimSlashes(stream)), query, tcUrl }
+  const path = takeSegment(`${trimSlashes(app)}/${trimSlashes(stream)}`)
+  const name = takeSegment(path.rest)
+  let token = name.rest
+  for (const query of [splitQuery(tcUrl)[1], appQuery, streamQuery]) token = queryToken(query) || token
+  return { app: path.segment, stream: name.segment, token: token === "" ? undefined : token }
 }
 
-function splitNames(app: string, stream: string): { readonly app: string; readonly stream: string } {
-  if (app !== "" && stream !== "") return { app, stream }
-  const whole = app || stream
-  const at = whole.lastIndexOf("/")
-  return at < 0 ? { app, stream } : { app: trimSlashes(whole.slice(0, at)), stream: whole.slice(at + 1) }
+/** In an RTMP address a plus sign is one: nobody writes a space so, and base64 has them. */
+function queryToken(query: string): string {
+  return new URLSearchParams(query.replaceAll("+", "%2B")).getAll("token").at(-1) ?? ""
+}
+
+/** The rest may hold slashes, as a key in base64 does. */
+function takeSegment(path: string): { readonly segment: string; readonly rest: string } {
+  const trimmed = trimSlashes(path)
+  const at = trimmed.indexOf("/")
+  return at < 0
+    ? { segment: trimmed, rest: "" }
+    : { segment: trimmed.slice(0, at), rest: trimSlashes(trimmed.slice(at)) }
 }
 
 function splitQuery(text: string): [path: string, query: string] {

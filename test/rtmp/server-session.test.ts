@@ -64,8 +64,7 @@ describe("publishing", () => {
       streamId: 1,
       app: "live",
       stream: "cam1",
-      query: new Map([["token", "t"]]),
-      tcUrl: "rtmp://h/live",
+      token: "t",
     })
     expect(peer.see(peer.session.acceptPublish(1))).toEqual([
       "control 4 000000000001",

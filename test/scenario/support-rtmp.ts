@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { parseAudioTag } from "../../src/flv/audio-tag.ts"
 import { parseVideoTag } from "../../src/flv/video-tag.ts"
+import { parseStreamName } from "../../src/hub/stream-name.ts"
 import { RtmpPublisher } from "../../src/io/rtmp/publisher.ts"
 import { type ReaderOutput, RtmpReader } from "../../src/io/rtmp/reader.ts"
 import { ByteReader, concat } from "../../src/media/bytes.ts"
@@ -82,7 +83,13 @@ export class RtmpSource {
         const onRevoked = (reason: string) => {
           this.endedBecause = reason
         }
-        this.#publisher = new RtmpPublisher(event, { ...this.#gateway, id: "rtmp", remoteAddress: undefined, onRevoked })
+        this.#publisher = new RtmpPublisher({
+          ...this.#gateway,
+          ...ADMISSION,
+          id: "rtmp",
+          remoteAddress: undefined,
+          onRevoked,
+        })
         this.#apply(this.#session.acceptPublish(event.streamId))
       } else if (event.type === "metadata") this.#publisher?.onMetadata(event)
       else if (event.type === "audio" || event.type === "video") this.#publisher?.onMedia(event)
@@ -140,11 +147,12 @@ export class RtmpSink implements ReaderOutput {
     this.#gateway = gateway
     const chunkSize = controlMessage(MESSAGE_TYPE.setChunkSize, RTMP_SERVER_DEFAULTS.chunkSizeBytes)
     this.#chunks.push(serializeMessage(chunkSize, 128), () => undefined)
-    const address = { app: "live", stream: "cam1", query: new Map<string, string>(), tcUrl: "" }
+    const address = { app: "live", stream: "cam1", token: undefined }
     this.reader = new RtmpReader(
       { type: "playRequested", streamId: 1, fourCcList, ...address },
       {
         ...gateway,
+        ...ADMISSION,
         id: "reader",
         remoteAddress: undefined,
         output: this,
@@ -207,3 +215,5 @@ function splitNalUnits(data: Uint8Array): Uint8Array[] {
   while (reader.remaining > 0) nalUnits.push(reader.take(reader.u32()))
   return nalUnits
 }
+
+const ADMISSION = { name: parseStreamName("live", "cam1"), grant: { identity: undefined, ended: () => {} } }

@@ -1,19 +1,23 @@
-import { randomBytes, randomUUID } from "node:crypto"
+import { randomBytes } from "node:crypto"
 import type { Socket } from "node:net"
-import { GatewayError } from "../../errors.ts"
+import type { AccessControl } from "../../access/access.ts"
+import { type ErrorCode, GatewayError } from "../../errors.ts"
 import type { StreamRegistry } from "../../hub/stream-registry.ts"
 import type { RtmpPlayRequested, RtmpPublishRequested, RtmpServerEvent } from "../../rtmp/server-events.ts"
-import type { RtmpServerOptions } from "../../rtmp/server-options.ts"
+import type { RtmpPlayRefusal, RtmpRefusal, RtmpServerOptions } from "../../rtmp/server-options.ts"
 import { RtmpServerSession } from "../../rtmp/server-session.ts"
 import { type Logger, sessionLabel } from "../log.ts"
+import { type Admission, Admissions } from "./admissions.ts"
 import type { RtmpMessageCache } from "./message-cache.ts"
 import { RtmpPublisher } from "./publisher.ts"
 import { RtmpReader } from "./reader.ts"
+import { loggableName } from "./requested-name.ts"
 import { SocketOutput } from "./socket-output.ts"
 
 /** What all connections of an RTMP server share. */
 export interface ConnectionContext {
   readonly registry: StreamRegistry
+  readonly access: AccessControl
   readonly logger: Logger
   readonly nowMs: () => number
   readonly sessionOptions: RtmpServerOptions
@@ -29,6 +33,7 @@ export class RtmpConnection {
   readonly #logger: Logger
   readonly #output: SocketOutput
   readonly #session: RtmpServerSession
+  readonly #admissions: Admissions
   readonly #publishers = new Map<number, RtmpPublisher>()
   readonly #readers = new Map<number, RtmpReader>()
   #timer: NodeJS.Timeout | undefined
@@ -42,6 +47,7 @@ export class RtmpConnection {
     this.#logger = context.logger.child({ protocol: "rtmp", remote: this.#remoteAddress })
     this.#output = new SocketOutput(socket, context.nowMs)
     this.#session = new RtmpServerSession(context.sessionOptions, randomBytes(S1_RANDOM_BYTES), context.nowMs())
+    this.#admissions = new Admissions(context.access, socket.remoteAddress)
     socket.setNoDelay(true)
     socket.setKeepAlive(true, KEEP_ALIVE_MS)
     socket.on("data", (bytes) => this.#run(() => this.#session.push(bytes as Uint8Array, context.nowMs())))
@@ -90,10 +96,8 @@ export class RtmpConnection {
         this.#send(event.bytes)
         return
       case "publishRequested":
-        this.#publish(event)
-        return
       case "playRequested":
-        this.#play(event)
+        this.#admit(event)
         return
       case "metadata":
         this.#publishers.get(event.streamId)?.onMetadata(event)
@@ -106,76 +110,96 @@ export class RtmpConnection {
         this.#readers.get(event.streamId)?.onReceiveChanged(event)
         return
       case "publishEnded":
+        this.#admissions.giveUp(event.streamId)
         this.#publishers.get(event.streamId)?.stop("the publisher ended it")
         this.#publishers.delete(event.streamId)
         return
       case "playEnded":
+        this.#admissions.giveUp(event.streamId)
         this.#readers.get(event.streamId)?.stop("the reader ended it")
         this.#readers.delete(event.streamId)
         return
       case "close":
         if (event.error !== undefined) this.#logger.warn({ code: event.error.code }, `RTMP error: ${event.reason}`)
+        // What broke the protocol once would do so again; a publisher that fell silent may only have lost its way to us.
+        if (event.error !== undefined && event.error.code !== "rtmp.timeout") {
+          for (const publisher of this.#publishers.values()) publisher.stop(event.reason)
+        }
         this.#finish(event.reason)
     }
   }
 
-  #publish(request: RtmpPublishRequested): void {
-    const { streamId } = request
-    const id = randomUUID()
+  /** Nothing begins before access control has decided; what the peer sends meanwhile is read on, media ends the session. */
+  #admit(request: RtmpPublishRequested | RtmpPlayRequested): void {
+    const action = request.type === "publishRequested" ? "publish" : "play"
+    const refuse = (error: unknown) =>
+      error instanceof GatewayError ? this.#refuse(request, error) : this.#fail(error)
+    this.#admissions
+      .decide(action, request)
+      .then((admission) => {
+        if (admission === undefined) return
+        try {
+          if (request.type === "publishRequested") this.#publish(request, admission)
+          else this.#play(request, admission)
+        } catch (error) {
+          const reason = error instanceof GatewayError ? error.message : "internal error"
+          admission.grant.ended({ sessionId: admission.id, reason, durationMs: 0, bytes: 0 })
+          throw error
+        }
+      })
+      .catch(refuse)
+  }
+
+  #publish({ streamId }: RtmpPublishRequested, admission: Admission): void {
     const { registry, nowMs } = this.#context
-    try {
-      const logger = this.#logger.child({ session: sessionLabel(id) })
-      const onRevoked = (reason: string) => this.#endStream(streamId, reason)
-      this.#publishers.set(streamId, new RtmpPublisher(request, { id, remoteAddress: this.#remoteAddress, registry, nowMs, logger, onRevoked }))
-    } catch (error) {
-      if (!(error instanceof GatewayError)) throw error
-      this.#logRefusal("publisher", request, error)
-      this.#run(() => this.#session.rejectPublish(streamId, "NetStream.Publish.BadName", error.message))
-      return
-    }
+    const publisher = new RtmpPublisher({
+      ...admission,
+      remoteAddress: this.#remoteAddress,
+      registry,
+      nowMs,
+      logger: this.#logger.child({ session: sessionLabel(admission.id) }),
+      onRevoked: (reason) => this.#endStream(streamId, reason),
+    })
+    this.#publishers.set(streamId, publisher)
     this.#run(() => this.#session.acceptPublish(streamId))
   }
 
-  #play(request: RtmpPlayRequested): void {
+  #play(request: RtmpPlayRequested, admission: Admission): void {
     const { streamId } = request
-    const id = randomUUID()
     const { registry, nowMs, messages, readerQueueMaxBytes } = this.#context
-    let reader: RtmpReader
-    try {
-      reader = new RtmpReader(request, {
-        id,
-        remoteAddress: this.#remoteAddress,
-        registry,
-        nowMs,
-        messages,
-        output: this.#output,
-        logger: this.#logger.child({ session: sessionLabel(id) }),
-        maxQueueBytes: readerQueueMaxBytes,
-        onEnded: (reason) => this.#endStream(streamId, reason),
-        onError: (error) => this.#fail(error),
-      })
-    } catch (error) {
-      if (!(error instanceof GatewayError)) throw error
-      this.#logRefusal("reader", request, error)
-      const code = error.code === "session.limit" ? "NetStream.Play.Failed" : "NetStream.Play.StreamNotFound"
-      this.#run(() => this.#session.rejectPlay(streamId, code, error.message))
-      return
-    }
+    const reader = new RtmpReader(request, {
+      ...admission,
+      remoteAddress: this.#remoteAddress,
+      registry,
+      nowMs,
+      messages,
+      output: this.#output,
+      logger: this.#logger.child({ session: sessionLabel(admission.id) }),
+      maxQueueBytes: readerQueueMaxBytes,
+      onEnded: (reason) => this.#endStream(streamId, reason),
+      onError: (error) => this.#fail(error),
+    })
     this.#readers.set(streamId, reader)
     this.#run(() => this.#session.acceptPlay(streamId))
     reader.start()
   }
 
-  #logRefusal(role: string, { app, stream }: RtmpPublishRequested | RtmpPlayRequested, error: GatewayError): void {
-    const name = `${app}/${stream}`.slice(0, MAX_LOGGED_NAME)
-    this.#logger.warn({ stream: name, code: error.code }, `${role} refused: ${error.message}`)
+  #refuse(request: RtmpPublishRequested | RtmpPlayRequested, { code, message }: GatewayError): void {
+    const { streamId, type } = request
+    const isPublish = type === "publishRequested"
+    // The message on a name quotes it, and a key that stands where it should not may be a part of it.
+    const reason = code === "stream.name" && request.stream !== "" ? "the name is not allowed" : message
+    const role = isPublish ? "publisher" : "reader"
+    this.#logger.warn({ stream: loggableName(request), code }, `${role} refused: ${reason}`)
+    if (isPublish) this.#run(() => this.#session.rejectPublish(streamId, publishRefusal(code), message))
+    else this.#run(() => this.#session.rejectPlay(streamId, playRefusal(code), message))
   }
 
   /** The hub has ended a publication or a playback: tell the peer, and leave if it was the last one here. */
   #endStream(streamId: number, reason: string): void {
     if (this.#publishers.delete(streamId)) this.#run(() => this.#session.endPublish(streamId, reason))
     if (this.#readers.delete(streamId)) this.#run(() => this.#session.endPlay(streamId, reason))
-    if (this.#publishers.size === 0 && this.#readers.size === 0) this.#finish(reason)
+    if (this.#publishers.size + this.#readers.size + this.#admissions.size === 0) this.#finish(reason)
   }
 
   #send(bytes: Uint8Array): void {
@@ -186,6 +210,7 @@ export class RtmpConnection {
     if (this.#isEnding) return
     this.#isEnding = true
     clearTimeout(this.#timer)
+    this.#admissions.giveUpAll()
     for (const publisher of this.#publishers.values()) publisher.lose(reason)
     for (const reader of this.#readers.values()) reader.stop(reason)
     this.#publishers.clear()
@@ -214,6 +239,16 @@ export class RtmpConnection {
   }
 }
 
+/** Every version of OBS knows Denied as the end of its attempts, and shows "could not access the stream key"; ffmpeg shows the description. */
+function publishRefusal(code: ErrorCode): RtmpRefusal {
+  return code.startsWith("access.") ? "NetStream.Publish.Denied" : "NetStream.Publish.BadName"
+}
+
+function playRefusal(code: ErrorCode): RtmpPlayRefusal {
+  const isFailure = code.startsWith("access.") || code === "session.limit"
+  return isFailure ? "NetStream.Play.Failed" : "NetStream.Play.StreamNotFound"
+}
+
 function isReset(error: Error): boolean {
   return "code" in error && (error.code === "ECONNRESET" || error.code === "EPIPE")
 }
@@ -222,4 +257,3 @@ const S1_RANDOM_BYTES = 1_528
 /** Finds readers that are gone without a word while nothing is sent to them. */
 const KEEP_ALIVE_MS = 30_000
 const FLUSH_TIMEOUT_MS = 2_000
-const MAX_LOGGED_NAME = 160

@@ -1,15 +1,20 @@
+import type { AccessGrant } from "../../access/access.ts"
 import { FlvToFrames } from "../../bridge/flv-to-frames.ts"
 import type { LiveStream } from "../../hub/live-stream.ts"
 import type { PublisherSession, SessionFacts } from "../../hub/session.ts"
+import type { StreamName } from "../../hub/stream-name.ts"
 import type { StreamRegistry } from "../../hub/stream-registry.ts"
+import { RateMeter } from "../../media/rate-meter.ts"
 import { amfField } from "../../rtmp/amf0.ts"
-import type { RtmpMedia, RtmpMetadata, RtmpPublishRequested } from "../../rtmp/server-events.ts"
+import type { RtmpMedia, RtmpMetadata } from "../../rtmp/server-events.ts"
 import type { Logger } from "../log.ts"
-import { requestedName } from "./requested-name.ts"
 
 /** What a publisher needs from the connection it lives on. */
 export interface PublisherContext {
   readonly id: string
+  readonly name: StreamName
+  /** The permission; told when the publication is over. */
+  readonly grant: AccessGrant
   /** The peer, for lists. */
   readonly remoteAddress: string | undefined
   readonly registry: StreamRegistry
@@ -29,16 +34,17 @@ export class RtmpPublisher implements PublisherSession {
   readonly #stream: LiveStream
   readonly #startedAtMs: number
   readonly #totals = { videoFrames: 0, audioFrames: 0, bytes: 0 }
+  readonly #rate = new RateMeter()
   #frames: FlvToFrames | undefined
   readonly #warnings = new Set<string>()
   #lastMediaMs: number
   #isEnded = false
 
-  /** Takes the name in the registry. Throws `stream.name`, `stream.busy` or `session.limit`. */
-  constructor(request: RtmpPublishRequested, context: PublisherContext) {
-    const name = requestedName(request)
+  /** Takes the name in the registry. Throws `stream.busy` or `session.limit`. */
+  constructor(context: PublisherContext) {
+    const { name, grant } = context
     this.id = context.id
-    this.identity = request.query.get("token")
+    this.identity = grant.identity
     this.#context = context
     this.#logger = context.logger.child({ stream: name })
     this.#startedAtMs = context.nowMs()
@@ -77,6 +83,7 @@ export class RtmpPublisher implements PublisherSession {
     this.#totals.bytes += payload.length
     const nowMs = this.#context.nowMs()
     this.#lastMediaMs = nowMs
+    this.#rate.add(payload.length, nowMs)
     this.#frames ??= new FlvToFrames(this.#stream.startUs(nowMs))
     if (type === "video") {
       const frame = this.#frames.pushVideo(timestampMs, payload, nowMs)
@@ -100,7 +107,7 @@ export class RtmpPublisher implements PublisherSession {
       transport: "tcp",
       startedAtMs: this.#startedAtMs,
       bytes,
-      bitrateBps: Math.round((8000 * bytes) / Math.max(1, nowMs - this.#startedAtMs)),
+      bitrateBps: this.#rate.bitrateBps(nowMs),
       codecs: [...this.#stream.tracks].map(({ codec }) => codec),
     }
   }
@@ -122,6 +129,7 @@ export class RtmpPublisher implements PublisherSession {
     this.#context.registry.unpublish(this.#stream, this, reason, { mayReturn, nowMs })
     const durationMs = Math.round(nowMs - this.#startedAtMs)
     this.#logger.info({ reason, durationMs, ...this.#totals }, "publisher gone")
+    this.#context.grant.ended({ sessionId: this.id, reason, durationMs, bytes: this.#totals.bytes })
   }
 
   #warnOnce(message: string): void {

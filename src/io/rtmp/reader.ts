@@ -1,13 +1,15 @@
+import type { AccessGrant } from "../../access/access.ts"
 import { type FlvContents, flvMetadata, trackToFlv } from "../../bridge/frames-to-flv.ts"
 import type { LiveStream } from "../../hub/live-stream.ts"
 import type { SessionFacts, SubscriberSession } from "../../hub/session.ts"
+import type { StreamName } from "../../hub/stream-name.ts"
 import type { StreamRegistry } from "../../hub/stream-registry.ts"
 import type { AacFrame, MediaFrame, OpusFrame, Track, VideoFrame } from "../../media/frame.ts"
+import { RateMeter } from "../../media/rate-meter.ts"
 import { serializeAmf0 } from "../../rtmp/amf0.ts"
 import type { RtmpPlayRequested, RtmpReceiveChanged } from "../../rtmp/server-events.ts"
 import type { Logger } from "../log.ts"
 import type { RtmpMessageCache } from "./message-cache.ts"
-import { requestedName } from "./requested-name.ts"
 
 /** The way to the peer, as a reader sees it. */
 export interface ReaderOutput {
@@ -21,6 +23,9 @@ export interface ReaderOutput {
 /** What a reader needs from the connection it lives on. */
 export interface ReaderContext {
   readonly id: string
+  readonly name: StreamName
+  /** The permission; told when the playback is over. */
+  readonly grant: AccessGrant
   /** The peer, for lists. */
   readonly remoteAddress: string | undefined
   readonly registry: StreamRegistry
@@ -48,6 +53,7 @@ export class RtmpReader implements SubscriberSession {
   readonly #startedAtMs: number
   readonly #unsubscribe: (() => void)[] = []
   readonly #totals = { videoFrames: 0, audioFrames: 0, bytes: 0, droppedFrames: 0 }
+  readonly #rate = new RateMeter()
   readonly #lastTrack: { video: Track | undefined; audio: Track | undefined } = { video: undefined, audio: undefined }
   readonly #isWanted = { video: true, audio: true }
   /** Frames from the cache, until both kinds are there and can be sent in the order of time. */
@@ -58,9 +64,9 @@ export class RtmpReader implements SubscriberSession {
   #droppingSinceMs: number | undefined
   #isEnded = false
 
-  /** Finds the stream. Throws `stream.name`, `stream.not_live` or `session.limit`. */
+  /** Finds the stream. Throws `stream.not_live` or `session.limit`. */
   constructor(request: RtmpPlayRequested, context: ReaderContext) {
-    const name = requestedName(request)
+    const { name } = context
     this.id = context.id
     this.#context = context
     this.#logger = context.logger.child({ stream: name })
@@ -102,7 +108,7 @@ export class RtmpReader implements SubscriberSession {
       transport: "tcp",
       startedAtMs: this.#startedAtMs,
       bytes,
-      bitrateBps: Math.round((8000 * bytes) / Math.max(1, nowMs - this.#startedAtMs)),
+      bitrateBps: this.#rate.bitrateBps(nowMs),
       codecs: [this.#lastTrack.video, this.#lastTrack.audio].flatMap((track) => track?.codec ?? []),
     }
   }
@@ -121,6 +127,7 @@ export class RtmpReader implements SubscriberSession {
     this.#stream.removeSubscriber(this)
     const durationMs = Math.round(this.#context.nowMs() - this.#startedAtMs)
     this.#logger.info({ reason, durationMs, ...this.#totals }, "reader gone")
+    this.#context.grant.ended({ sessionId: this.id, reason, durationMs, bytes: this.#totals.bytes })
   }
 
   #onFrame(frame: MediaFrame): void {
@@ -206,6 +213,7 @@ export class RtmpReader implements SubscriberSession {
 
   #write(bytes: Uint8Array): void {
     this.#totals.bytes += bytes.length
+    this.#rate.add(bytes.length, this.#context.nowMs())
     this.#context.output.send(bytes)
   }
 }

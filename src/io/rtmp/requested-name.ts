@@ -8,6 +8,15 @@ export function requestedName({ app, stream }: RtmpStreamAddress): StreamName {
   const what = stream === "" ? "the stream name (the stream key)" : "the application"
   throw new GatewayError(
     "stream.name",
-    `${what} is missing: the address is rtmp://HOST/live/NAME, in OBS the server rtmp://HOST/live and the stream key NAME`,
+    `${what} is missing: the address is rtmp://HOST/live/NAME, in OBS the server rtmp://HOST/live and the stream key NAME; a token follows as NAME?token=TOKEN`,
   )
 }
+
+/** A requested name for the log: only up to the first character that no name has, as a mistyped key may come after it. */
+export function loggableName({ app, stream }: RtmpStreamAddress): string {
+  const name = `${app}/${stream}`.slice(0, MAX_LOGGED_NAME)
+  const at = name.search(/[^\w./-]/)
+  return at < 0 ? name : `${name.slice(0, at)}…`
+}
+
+const MAX_LOGGED_NAME = 160

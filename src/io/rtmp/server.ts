@@ -1,4 +1,5 @@
 import { type AddressInfo, createServer } from "node:net"
+import type { AccessControl } from "../../access/access.ts"
 import type { StreamRegistry } from "../../hub/stream-registry.ts"
 import { RTMP_SERVER_DEFAULTS } from "../../rtmp/server-options.ts"
 import { listenError } from "../http-server.ts"
@@ -21,6 +22,7 @@ export interface RtmpServerConfig {
 /** What the RTMP server works with. */
 export interface RtmpServerDependencies {
   readonly registry: StreamRegistry
+  readonly access: AccessControl
   readonly logger: Logger
   /** The gateway's clock, the one that the hub's times are of. */
   readonly nowMs: () => number

@@ -1,5 +1,7 @@
 import { randomBytes, randomInt } from "node:crypto"
+import type { AccessGrant } from "../../access/access.ts"
 import type { LiveStream } from "../../hub/live-stream.ts"
+import type { SubscriberSession } from "../../hub/session.ts"
 import { parseStreamName } from "../../hub/stream-name.ts"
 import type { StreamRegistry } from "../../hub/stream-registry.ts"
 import { isVideoTrack } from "../../media/frame.ts"
@@ -7,6 +9,7 @@ import { type AnsweredMedia, answerPlay, answerPublish } from "../../sdp/answer.
 import { type Offer, parseOffer } from "../../sdp/offer.ts"
 import type { LocalCandidate, LocalDescription, LocalTrack } from "../../sdp/serialize.ts"
 import type { Logger } from "../log.ts"
+import { describeClose } from "./close-reason.ts"
 import type { PacketFanout } from "./fanout.ts"
 import { StreamPump } from "./stream-pump.ts"
 import type { WebRtcTransport } from "./transport.ts"
@@ -19,7 +22,8 @@ export interface OfferRequest {
   /** `app/stream` as the client wrote it. */
   readonly stream: string
   readonly offerSdp: string
-  readonly token: string | undefined
+  /** The permission; told when the session is over. */
+  readonly grant: AccessGrant
   /** Our end of the HTTP connection, where it is known. */
   readonly localAddress: string | undefined
 }
@@ -66,7 +70,7 @@ export class WebRtcService {
     const name = parseName(request.stream)
     return this.#open(request, { takesMedia: true }, (offer, local, peer) => {
       const { sdp, media } = answerPublish(offer, local, { codecs: ["h264"] })
-      const publisher = new WhipPublisher({ ...this.#options, peer, media, name, token: request.token })
+      const publisher = new WhipPublisher({ ...this.#options, peer, media, name, grant: request.grant })
       const events: WebRtcPeerEvents = {
         connected: () => publisher.onConnected(),
         rtp: (packet) => publisher.onRtp(packet),
@@ -87,7 +91,10 @@ export class WebRtcService {
       const events: WebRtcPeerEvents = {
         connected: (keys) => viewer.onConnected(keys),
         rtcp: (compound) => viewer.onRtcp(compound),
-        closed: (reason) => viewer.onClosed(reason),
+        closed: (reason) => {
+          viewer.onClosed(reason)
+          this.#tellEnd(request, viewer, describeClose(reason))
+        },
       }
       return { sdp, events }
     })
@@ -113,6 +120,12 @@ export class WebRtcService {
 
   #addViewer(peer: WebRtcPeer, media: readonly AnsweredMedia[], stream: LiveStream): WhepViewer {
     return new WhepViewer({ ...this.#options, peer, media, stream, pumps: this.#pumpsOf(stream) })
+  }
+
+  #tellEnd({ grant }: OfferRequest, session: SubscriberSession, reason: string): void {
+    const nowMs = this.#options.nowMs()
+    const { startedAtMs, bytes } = session.describe(nowMs)
+    grant.ended({ sessionId: session.id, reason, durationMs: Math.round(nowMs - startedAtMs), bytes })
   }
 
   #open(

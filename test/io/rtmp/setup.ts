@@ -1,7 +1,9 @@
 import { pino } from "pino"
+import type { AccessControl } from "../../../src/access/access.ts"
 import type { LaneConverters } from "../../../src/hub/stream-lanes.ts"
 import { StreamRegistry } from "../../../src/hub/stream-registry.ts"
 import { type RtmpServer, type RtmpServerConfig, startRtmpServer } from "../../../src/io/rtmp/server.ts"
+import { OPEN_ACCESS } from "../../support/open-access.ts"
 import type { Scope } from "../../support/scope.ts"
 
 /** An RTMP server on the loopback interface with a hub of its own, and its log by line. */
@@ -14,15 +16,26 @@ export interface RtmpSetup {
 }
 
 /** Starts a server that bridges nothing: lanes are not derived from one another. It ends with the scope. */
-export async function startRtmpSetup(scope: Scope, config: Partial<RtmpServerConfig> = {}): Promise<RtmpSetup> {
+export async function startRtmpSetup(
+  scope: Scope,
+  config: Partial<RtmpServerConfig> = {},
+  access: AccessControl = OPEN_ACCESS,
+): Promise<RtmpSetup> {
   const log: Record<string, unknown>[] = []
   const logger = pino({ level: "debug" }, { write: (line) => log.push(JSON.parse(line)) })
-  const bounds = { maxStreams: 10, maxSubscribers: 2, cacheMaxBytes: 1e7, cacheMaxMs: 30_000, graceMs: 5_000, silentTakeoverMs: 1_000 }
+  const bounds = {
+    maxStreams: 10,
+    maxSubscribers: 2,
+    cacheMaxBytes: 1e7,
+    cacheMaxMs: 30_000,
+    graceMs: 5_000,
+    silentTakeoverMs: 1_000,
+  }
   const registry = new StreamRegistry(noConverters, { ...bounds, keyframeRequestIntervalMs: 1_000 })
   const defaults = { host: "127.0.0.1", port: 0, maxConnections: 20, setupTimeoutMs: 5_000, idleTimeoutMs: 30_000 }
   const server = await startRtmpServer(
     { ...defaults, maxMessageBytes: 1e6, readerQueueMaxBytes: 1e6, ...config },
-    { registry, logger, nowMs: () => performance.now() },
+    { registry, access, logger, nowMs: () => performance.now() },
   )
   scope.defer(() => server.close(0))
   return { server, registry, log, url: (stream) => `rtmp://127.0.0.1:${server.port}/live/${stream}` }
