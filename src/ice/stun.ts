@@ -161,6 +161,7 @@ export const PRIORITY = 0x0024
 export const USE_CANDIDATE = 0x0025
 export const FINGERPRINT = 0x8028
 export const ICE_CONTROLLED = 0x8029
+export const ICE_CONTROLLING = 0x802a
 
 const MAGIC_COOKIE = 0x2112a442
 const FINGERPRINT_XOR = 0x5354554e
