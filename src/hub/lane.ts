@@ -32,7 +32,10 @@ export interface SubscribeOptions {
 export interface LaneOptions<T> {
   /** False for an item that comes late and belongs before the last one; left out, all come in order. */
   follows?(item: T, last: T): boolean
-  /** Takes what a subscriber throws, so that neither the publisher nor another subscriber sees it; left out, `push` throws it. */
+  /**
+   * Takes what a subscriber throws, so that neither the publisher nor another subscriber sees it; left out, `push` throws it. A
+   * subscriber that throws at ten items in a row gets no more.
+   */
   onSubscriberError?(error: unknown): void
 }
 
@@ -46,7 +49,7 @@ export class Lane<T> {
   readonly #policy: CachePolicy
   readonly #follows: (item: T, last: T) => boolean
   readonly #onSubscriberError: (error: unknown) => void
-  readonly #sinks = new Set<(item: T) => void>()
+  readonly #sinks = new Set<Sink<T>>()
   #cache: T[] = []
   #cacheBytes = 0
   #isCaching: boolean
@@ -80,22 +83,23 @@ export class Lane<T> {
     this.#remember(item)
     for (const sink of this.#sinks) {
       try {
-        sink(item)
+        sink.take(item)
+        sink.failures = 0
       } catch (error) {
         this.#onSubscriberError(error)
+        if (++sink.failures === MAX_FAILURES) this.#unsubscribe(sink)
       }
     }
   }
 
-  /** Sends every further item to `sink`, after the cached ones if asked; returns the way to stop it. */
-  subscribe(sink: (item: T) => void, { replay }: SubscribeOptions): () => void {
+  /** Sends every further item to `take`, after the cached ones if asked; returns the way to stop it. */
+  subscribe(take: (item: T) => void, { replay }: SubscribeOptions): () => void {
     const isFirst = this.#sinks.size === 0
     if (isFirst) this.#derivation?.start(replay)
-    if (replay) for (const item of [...this.#cache]) sink(item)
+    if (replay) for (const item of [...this.#cache]) take(item)
+    const sink = { take, failures: 0 }
     this.#sinks.add(sink)
-    return () => {
-      if (this.#sinks.delete(sink) && this.#sinks.size === 0) this.#stopDerivation()
-    }
+    return () => this.#unsubscribe(sink)
   }
 
   /** Makes this lane's items from another lane's, while somebody subscribes to this one. */
@@ -127,6 +131,10 @@ export class Lane<T> {
       count++
     }
     this.#dropOldest(count)
+  }
+
+  #unsubscribe(sink: Sink<T>): void {
+    if (this.#sinks.delete(sink) && this.#sinks.size === 0) this.#stopDerivation()
   }
 
   #stopDerivation(): void {
@@ -170,6 +178,16 @@ export class Lane<T> {
     this.#isCaching = this.#policy.keep === "window"
   }
 }
+
+/** One subscription. */
+interface Sink<T> {
+  readonly take: (item: T) => void
+  /** How many items in a row it has thrown at. */
+  failures: number
+}
+
+/** What fails so often will go on to, and each failure is logged. */
+const MAX_FAILURES = 10
 
 function rethrow(error: unknown): never {
   throw error

@@ -132,19 +132,33 @@ test("media that cannot be used ends the publication with a clear error", async 
   expect(setup.registry.list()).toEqual([])
 })
 
-test("readers are told when the publisher goes, whether it says so or not", async () => {
+test("readers are told at once when the publisher says that it goes", async () => {
   const setup = await startRtmpSetup(scope)
-  for (const leave of [
-    (peer: RtmpClient) => peer.command(0, "deleteStream", 4, null, 1),
-    (peer: RtmpClient) => peer.socket.destroy(),
-  ]) {
-    const publisher = await publish(setup)
-    const reader = await play(setup)
-    leave(publisher)
-    await reader.closed
-    expect(reader.statusCodes().at(-1)).toBe("NetStream.Play.UnpublishNotify")
-    expect(setup.registry.list()).toEqual([])
-  }
+  const publisher = await publish(setup)
+  const reader = await play(setup)
+  publisher.command(0, "deleteStream", 4, null, 1)
+  await reader.closed
+  expect(reader.statusCodes().at(-1)).toBe("NetStream.Play.UnpublishNotify")
+  expect(setup.registry.list()).toEqual([])
+})
+
+test("readers stay while a lost publisher may return, get its media when it does, and are told when it does not", async () => {
+  const setup = await startRtmpSetup(scope)
+  const [first, reader] = [await publish(setup), await play(setup)]
+  first.socket.destroy()
+  await line(setup.log, "publisher gone")
+  const second = await publish(setup)
+  second.message(VIDEO, 0, KEYFRAME)
+  await until("a picture", () => reader.media().length > 1)
+  second.socket.destroy()
+  await until("the stream to wait", () => setup.registry.list()[0]?.awaited !== undefined)
+  const { untilMs = 0 } = setup.registry.list()[0]?.awaited ?? {}
+  setup.registry.sweep(untilMs - 1)
+  expect(setup.registry.list()).toHaveLength(1)
+  setup.registry.sweep(untilMs)
+  await reader.closed
+  expect(reader.statusCodes().at(-1)).toBe("NetStream.Play.UnpublishNotify")
+  expect(setup.registry.list()).toEqual([])
 })
 
 test("B-frames are warned of once, with the stream's name", async () => {
