@@ -126,6 +126,18 @@ describe("publishing", () => {
     expect(ended).toEqual(["over"])
   })
 
+  test("where neither side says who it is, only a publisher that has fallen silent is replaced", () => {
+    const streams = registry()
+    const first = new FakePublisher()
+    const stream = streams.publish(NAME, first, 0)
+    first.lastMediaMs = 5_000
+    expect(gatewayErrorCode(() => streams.publish(NAME, new FakePublisher(), 5_999))).toBe("stream.busy")
+    expect(gatewayErrorCode(() => streams.publish(NAME, new FakePublisher("known"), 9_000))).toBe("stream.busy")
+    expect(first.endedBecause).toBeUndefined()
+    expect(streams.publish(NAME, new FakePublisher(), 6_000)).toBe(stream)
+    expect(first.endedBecause).toMatch(/silence/)
+  })
+
   test("limits of streams and of subscribers are kept", () => {
     const streams = registry()
     const stream = streams.publish(NAME, new FakePublisher(), 0)
@@ -143,6 +155,93 @@ describe("publishing", () => {
     const stream = registry().publish(NAME, publisher, 0)
     for (const nowMs of [0, 100, 499, 500, 900, 1_000]) stream.requestKeyframe(nowMs)
     expect(publisher.keyframeRequests).toBe(3)
+  })
+})
+
+describe("a publisher that was lost", () => {
+  const LOST = { mayReturn: true, nowMs: 10_000 }
+
+  /** A stream whose publisher was lost at 10 s, with a subscriber that notes what it is told. */
+  function lost(identity?: string) {
+    const streams = registry()
+    const publisher = new FakePublisher(identity)
+    const stream = streams.publish(NAME, publisher, 0)
+    const told: string[] = []
+    stream.addSubscriber({
+      id: "v",
+      protocol: "whep",
+      describe: () => FACTS,
+      end: (reason) => told.push(reason),
+      onStreamEvent: ({ type }) => told.push(type),
+    })
+    streams.unpublish(stream, publisher, "lost", LOST)
+    return { streams, stream, told }
+  }
+
+  test("may return for a while: subscribers stay and are told, new ones are refused", () => {
+    const { streams, stream, told } = lost("me")
+    expect(stream.publisher).toBeUndefined()
+    expect(streams.list()).toEqual([stream])
+    expect(gatewayErrorCode(() => streams.find(NAME))).toBe("stream.not_live")
+    streams.sweep(14_999)
+    const returned = new FakePublisher("me")
+    expect(streams.publish(NAME, returned, 14_999)).toBe(stream)
+    expect(streams.find(NAME).publisher).toBe(returned)
+    streams.sweep(15_000)
+    expect(told).toEqual(["inactive", "viewers", "active"])
+  })
+
+  test.each([
+    { held: "me", given: "me", isTaken: true },
+    { held: "me", given: "you", isTaken: false },
+    { held: "me", given: undefined, isTaken: false },
+    { held: undefined, given: undefined, isTaken: true },
+    { held: undefined, given: "you", isTaken: true },
+  ])("a name kept for $held and asked for by $given: $isTaken", ({ held, given, isTaken }) => {
+    const { streams, stream } = lost(held)
+    const action = () => streams.publish(NAME, new FakePublisher(given), 12_100)
+    if (isTaken) expect(action()).toBe(stream)
+    else expect(action).toThrow(/wait 3 s/)
+  })
+
+  test("ends its stream when the time is over, also where nobody has swept yet", () => {
+    const { streams, stream, told } = lost()
+    expect(streams.publish(NAME, new FakePublisher(), 15_000)).not.toBe(stream)
+    expect(told).toEqual(["inactive", "the publisher did not return"])
+    const other = lost()
+    other.streams.sweep(15_000)
+    expect(other.streams.list()).toEqual([])
+    expect(other.told.at(-1)).toBe("the publisher did not return")
+  })
+
+  test("counts among the streams that a gateway may have, and does not wait where it was told to go", () => {
+    const { streams, stream } = lost()
+    streams.publish(parseStreamName("live", "cam2"), new FakePublisher(), 10_000)
+    const third = parseStreamName("live", "cam3")
+    expect(gatewayErrorCode(() => streams.publish(third, new FakePublisher(), 10_000))).toBe("session.limit")
+    streams.close("closing")
+    expect(streams.list()).toEqual([])
+    expect(stream.subscribers.size).toBe(0)
+  })
+})
+
+describe("sessions", () => {
+  test("are listed with their stream and part, and ended by id", () => {
+    const streams = registry()
+    const publisher = new FakePublisher()
+    const stream = streams.publish(NAME, publisher, 0)
+    const ended: string[] = []
+    const viewer = { id: "v", protocol: "whep", describe: () => FACTS, end: (why: string) => ended.push(why) } as const
+    stream.addSubscriber(viewer)
+    expect(streams.sessions()).toEqual([
+      { role: "publisher", stream: NAME, session: publisher },
+      { role: "subscriber", stream: NAME, session: viewer },
+    ])
+    expect(streams.end("nobody", "kicked")).toBe(false)
+    expect(streams.end("v", "kicked")).toBe(true)
+    expect(ended).toEqual(["kicked"])
+    expect(streams.end("p", "kicked")).toBe(true)
+    expect(publisher.endedBecause).toBe("kicked")
   })
 })
 
