@@ -1,5 +1,11 @@
 import { GatewayError } from "../errors.ts"
 import type { ByteReader, ByteWriter } from "../media/bytes.ts"
+import {
+  parseTransportWideFeedback,
+  TRANSPORT_WIDE,
+  type TransportFeedback,
+  writeTransportWideFeedback,
+} from "./rtcp-transport-feedback.ts"
 
 /** Generic NACK: packets that are asked for again, RFC 4585 section 6.2.1. */
 export interface Nack {
@@ -34,23 +40,21 @@ export interface ReceiverEstimatedMaxBitrate {
   readonly ssrcs: readonly number[]
 }
 
-export type RtcpFeedback = Nack | PictureLossIndication | FullIntraRequest | ReceiverEstimatedMaxBitrate
+/** One feedback message. */
+export type RtcpFeedback =
+  | Nack
+  | TransportFeedback
+  | PictureLossIndication
+  | FullIntraRequest
+  | ReceiverEstimatedMaxBitrate
 
-/** Reads a transport layer feedback message; undefined for formats other than NACK. Throws `bytes.truncated` and `rtcp.packet`. */
-export function parseTransportFeedback(body: ByteReader, format: number): Nack | undefined {
-  if (format !== NACK) return undefined
-  const senderSsrc = body.u32()
-  const mediaSsrc = body.u32()
-  const sequenceNumbers: number[] = []
-  if (body.remaining > MAX_NACK_ENTRIES * 4) throw new GatewayError("rtcp.packet", "too many NACK entries")
-  while (body.remaining > 0) {
-    const first = body.u16()
-    sequenceNumbers.push(first)
-    for (let mask = body.u16(), i = 1; mask !== 0; mask >>= 1, i++) {
-      if ((mask & 1) !== 0) sequenceNumbers.push((first + i) & 0xffff)
-    }
-  }
-  return { type: "nack", senderSsrc, mediaSsrc, sequenceNumbers }
+/**
+ * Reads a transport layer feedback message; undefined for formats other than NACK and transport-wide congestion control. Throws
+ * `bytes.truncated` and `rtcp.packet`.
+ */
+export function parseTransportLayerFeedback(body: ByteReader, format: number): Nack | TransportFeedback | undefined {
+  if (format === TRANSPORT_WIDE) return parseTransportWideFeedback(body)
+  return format === NACK ? parseNack(body) : undefined
 }
 
 /** Reads a payload-specific feedback message; undefined for formats other than PLI, FIR and REMB. Throws as above. */
@@ -70,6 +74,9 @@ export function writeFeedback(packet: RtcpFeedback, body: ByteWriter): void {
       body.u32(packet.mediaSsrc)
       writeNackEntries(packet.sequenceNumbers, body)
       break
+    case "transport_feedback":
+      writeTransportWideFeedback(packet, body)
+      break
     case "pli":
       body.u32(packet.mediaSsrc)
       break
@@ -85,6 +92,21 @@ export function writeFeedback(packet: RtcpFeedback, body: ByteWriter): void {
       for (const ssrc of packet.ssrcs) body.u32(ssrc)
     }
   }
+}
+
+function parseNack(body: ByteReader): Nack {
+  const senderSsrc = body.u32()
+  const mediaSsrc = body.u32()
+  const sequenceNumbers: number[] = []
+  if (body.remaining > MAX_NACK_ENTRIES * 4) throw new GatewayError("rtcp.packet", "too many NACK entries")
+  while (body.remaining > 0) {
+    const first = body.u16()
+    sequenceNumbers.push(first)
+    for (let mask = body.u16(), i = 1; mask !== 0; mask >>= 1, i++) {
+      if ((mask & 1) !== 0) sequenceNumbers.push((first + i) & 0xffff)
+    }
+  }
+  return { type: "nack", senderSsrc, mediaSsrc, sequenceNumbers }
 }
 
 function parseFir(body: ByteReader, senderSsrc: number): FullIntraRequest {

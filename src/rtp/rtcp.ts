@@ -6,7 +6,7 @@ import {
   PAYLOAD_FEEDBACK,
   PLI,
   parsePayloadFeedback,
-  parseTransportFeedback,
+  parseTransportLayerFeedback,
   REMB,
   type RtcpFeedback,
   TRANSPORT_FEEDBACK,
@@ -24,8 +24,9 @@ import {
   SENDER_REPORT,
   writeReport,
 } from "./rtcp-report.ts"
+import { TRANSPORT_WIDE } from "./rtcp-transport-feedback.ts"
 
-/** A packet that is not understood (APP, XR, transport-wide feedback and what is yet to come). */
+/** A packet that is not understood (APP, XR and what is yet to come). */
 export interface UnknownRtcp {
   readonly type: "unknown"
   readonly packetType: number
@@ -98,7 +99,7 @@ function parseKnown(packetType: number, count: number, body: ByteReader): RtcpPa
     case BYE:
       return parseBye(body, count)
     case TRANSPORT_FEEDBACK:
-      return parseTransportFeedback(body, count)
+      return parseTransportLayerFeedback(body, count)
     case PAYLOAD_FEEDBACK:
       return parsePayloadFeedback(body, count)
     default:
@@ -136,6 +137,7 @@ function withoutPadding(body: Uint8Array, bytesAfter: number): Uint8Array {
 const PADDING_BIT = 0x20
 const FEEDBACK_HEADER = {
   nack: { packetType: TRANSPORT_FEEDBACK, count: NACK },
+  transport_feedback: { packetType: TRANSPORT_FEEDBACK, count: TRANSPORT_WIDE },
   pli: { packetType: PAYLOAD_FEEDBACK, count: PLI },
   fir: { packetType: PAYLOAD_FEEDBACK, count: FIR },
   remb: { packetType: PAYLOAD_FEEDBACK, count: REMB },

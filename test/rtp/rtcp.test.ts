@@ -84,9 +84,16 @@ const PACKETS: { name: string; bytes: string; packet: RtcpPacket }[] = [
     packet: { type: "unknown", packetType: 204, count: 5, body: hex("01020304") },
   },
   {
-    name: "transport-wide feedback, as unknown",
-    bytes: "8fcd 0003 00000001 00000002 00010002",
-    packet: { type: "unknown", packetType: 205, count: 15, body: hex("00000001 00000002 00010002") },
+    name: "transport-wide feedback, two small deltas around a loss",
+    bytes: "8fcd 0005 00000001 00000002 ffff 0003 000002 07 a800 04 08",
+    packet: {
+      type: "transport_feedback",
+      senderSsrc: 1,
+      mediaSsrc: 2,
+      feedbackCount: 7,
+      baseSequenceNumber: 0xffff,
+      arrivalsUs: [129_000, undefined, 131_000],
+    },
   },
 ]
 
@@ -117,6 +124,23 @@ test.each([
   { name: "a CNAME longer than the packet", bytes: "81ca 0002 00000001 01ff6e61" },
   { name: "an SDES without its end", bytes: "81ca 0002 00000001 01026e61" },
   { name: "a NACK without media SSRC", bytes: "81cd 0001 00000001" },
+  {
+    name: "transport-wide feedback without its delta",
+    bytes: "8fcd 0005 00000001 00000002 0001 0003 000002 07 2003 04 08",
+  },
+  { name: "transport-wide feedback on no packet", bytes: "8fcd 0005 00000001 00000002 0001 0000 000002 07 2000 0000" },
+  {
+    name: "transport-wide feedback with an empty run",
+    bytes: "8fcd 0005 00000001 00000002 0001 0001 000002 07 2000 2001",
+  },
+  {
+    name: "transport-wide feedback with a reserved status",
+    bytes: "8fcd 0005 00000001 00000002 0001 0001 000002 07 6001 0000",
+  },
+  {
+    name: "transport-wide feedback on more packets than fit into a history",
+    bytes: "8fcd 0005 00000001 00000002 0001 ffff 000002 07 1fff 1fff",
+  },
   { name: "a PLI without media SSRC", bytes: "81ce 0001 00000001" },
   { name: "padding in the middle", bytes: "a0c9 0001 00000001 80c9 0001 00000001" },
   { name: "padding longer than the packet", bytes: "a0c9 0001 00000005" },
