@@ -23,7 +23,7 @@ export interface ClientEnv {
 
 /** How clients are told from proxies. */
 export interface ClientOptions {
-  /** The gateway's address for the world, for example `https://live.example.org`; empty: what the request names. */
+  /** The gateway's address for the world, for example `https://live.example.org`, without a slash at the end; empty: what the request names. */
   readonly publicUrl: string
   /** Addresses and networks (`10.0.0.0/8`) whose Forwarded and X-Forwarded-* headers are believed. */
   readonly trustedProxies: readonly string[]
@@ -40,7 +40,7 @@ export function identifyClient({ publicUrl, trustedProxies, connection }: Client
     const { protocol, host } = new URL(c.req.url)
     const origin = `${forwarded?.protocol ?? protocol.slice(0, -1)}://${forwarded?.host ?? host}`
     c.set("client", {
-      baseUrl: publicUrl === "" ? origin : publicUrl.replace(/\/+$/, ""),
+      baseUrl: publicUrl === "" ? origin : publicUrl,
       remoteAddress: forwarded?.remoteAddress ?? remoteAddress,
       localAddress: forwarded === undefined ? localAddress : undefined,
     })

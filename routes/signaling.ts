@@ -81,10 +81,10 @@ export function signalingRoutes({ base, open, iceServers }: Endpoint, { maxBodyB
   const isWhep = base === "/whep"
 
   app.use(endpoint, async (c, next) => {
+    const request = { action: isWhep ? "play" : "publish", stream: stream(c), token: tokenOf(c) } as const
     await next()
     if (c.req.method !== "OPTIONS" || isPreflight(c)) return
-    const action = isWhep ? "play" : "publish"
-    for (const server of await iceServers({ action, stream: stream(c), token: tokenOf(c) })) {
+    for (const server of await iceServers(request)) {
       c.header("link", serializeIceServer(server), { append: true })
     }
   })

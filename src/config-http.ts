@@ -2,12 +2,14 @@ import { z } from "zod"
 
 const positive = z.coerce.number().int().positive()
 
-const publicUrl = z.union([
-  z.literal(""),
-  z
-    .url({ protocol: /^https?$/, error: "must be an http or https address" })
-    .refine((text) => new URL(text).search === "" && new URL(text).hash === "", { error: "must have no query" }),
-])
+const publicUrl = z
+  .union([
+    z.literal(""),
+    z
+      .url({ protocol: /^https?$/, error: "must be an http or https address" })
+      .refine((text) => new URL(text).search === "" && new URL(text).hash === "", { error: "must have no query" }),
+  ])
+  .transform((text) => text.replace(/\/+$/, ""))
 
 /** Text in an environment variable: a list with commas. */
 const trustedProxies = z.preprocess(

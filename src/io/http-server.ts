@@ -1,30 +1,64 @@
-import type { Server } from "node:http"
+import type { IncomingMessage, Server, ServerResponse } from "node:http"
+import { createServer as createTlsServer, type Server as TlsServer } from "node:https"
 import { serve } from "@hono/node-server"
 import { GatewayError } from "../errors.ts"
+import type { Logger } from "./log.ts"
+import { readTlsFiles, type TlsCredentials, type TlsFiles, watchTlsFiles } from "./tls-files.ts"
 
 /** What the HTTP server serves and where. */
 export interface HttpServerOptions {
   readonly host: string
   readonly port: number
+  /** With empty names the server speaks plain HTTP. */
+  readonly tls: TlsFiles
+  readonly maxConnections: number
+  /** Time for a client to send all of its request, and for a TLS handshake. */
+  readonly requestTimeoutMs: number
   /** `env` tells of the connection, as hono's Node server gives it. */
   readonly fetch: (request: Request, env: object) => Response | Promise<Response>
+  readonly logger: Logger
 }
 
 /** A listening HTTP server. */
 export interface HttpServer {
   readonly port: number
+  readonly protocol: "http" | "https"
   /** Takes no new requests, lets those under way end, and cuts what is left when the time is over. */
   close(timeoutMs: number): Promise<void>
 }
 
-/** Starts the HTTP server. Throws `listen.failed`. */
-export function startHttpServer({ host, port, fetch }: HttpServerOptions): Promise<HttpServer> {
-  return new Promise((resolve, reject) => {
-    const server = serve({ fetch, hostname: host, port }, (address) => {
-      resolve({ port: address.port, close: (timeoutMs) => closeServer(server, timeoutMs) })
-    }) as Server
-    server.once("error", (cause) => reject(listenError("HTTP", host, port, cause)))
+/** Starts the HTTP or HTTPS server. Throws `listen.failed`, and `config.invalid` for a certificate that is none. */
+export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
+  const { host, port, tls, maxConnections, requestTimeoutMs, fetch } = options
+  const credentials = tls.certFile === "" ? undefined : readTlsFiles(tls)
+  const limits = {
+    headersTimeout: requestTimeoutMs,
+    requestTimeout: requestTimeoutMs,
+    connectionsCheckingInterval: Math.min(requestTimeoutMs, CHECK_INTERVAL_MS),
+    keepAliveTimeout: KEEP_ALIVE_MS,
+  }
+  const handle = (request: Request, env: object) => answer(request, env as NodeBindings, fetch)
+  const server = await listen(host, port, (onListening) => {
+    const common = { fetch: handle, hostname: host, port }
+    if (credentials === undefined) return serve({ ...common, serverOptions: limits }, onListening) as Server
+    const serverOptions = {
+      ...limits,
+      ...credentials,
+      minVersion: "TLSv1.2",
+      handshakeTimeout: requestTimeoutMs,
+    } as const
+    return serve({ ...common, createServer: createTlsServer, serverOptions }, onListening) as Server
   })
+  server.maxConnections = maxConnections
+  const stopWatching = credentials && renewCertificates(server as TlsServer, credentials, options)
+  return {
+    port: portOf(server),
+    protocol: credentials === undefined ? "http" : "https",
+    close: (timeoutMs) => {
+      stopWatching?.()
+      return closeServer(server, timeoutMs)
+    },
+  }
 }
 
 /** Says in a sentence why a port could not be opened and what to do. */
@@ -32,6 +66,47 @@ export function listenError(what: string, host: string, port: number, cause: Err
   const isTaken = "code" in cause && cause.code === "EADDRINUSE"
   const reason = isTaken ? "another program uses it; stop that one or choose another port" : cause.message
   return new GatewayError("listen.failed", `cannot open ${what} port ${port} on ${host}: ${reason}`, { cause })
+}
+
+interface NodeBindings {
+  readonly incoming: IncomingMessage
+  readonly outgoing: ServerResponse
+}
+
+/** OBS reads Link headers one by one and does not find the second one in a list that is joined with a comma and a blank. */
+async function answer(request: Request, env: NodeBindings, fetch: HttpServerOptions["fetch"]): Promise<Response> {
+  const response = await fetch(request, env)
+  const links = response.headers.get("link")
+  if (links?.includes(", <") !== true) return response
+  env.outgoing.setHeader("link", links.split(/, (?=<)/))
+  response.headers.delete("link")
+  return response
+}
+
+function listen(host: string, port: number, start: (onListening: () => void) => Server): Promise<Server> {
+  return new Promise((resolve, reject) => {
+    const server = start(() => resolve(server))
+    server.once("error", (cause) => reject(listenError("HTTP", host, port, cause)))
+  })
+}
+
+function portOf(server: Server): number {
+  const address = server.address()
+  return typeof address === "object" && address !== null ? address.port : 0
+}
+
+function renewCertificates(server: TlsServer, current: TlsCredentials, { tls, logger }: HttpServerOptions): () => void {
+  return watchTlsFiles(tls, current, {
+    changed(credentials) {
+      try {
+        server.setSecureContext({ ...credentials, minVersion: "TLSv1.2" })
+        logger.info({ certFile: tls.certFile }, "new connections get the renewed certificate")
+      } catch (error) {
+        logger.warn({ err: error }, "this runtime takes no renewed certificate while it runs: restart the gateway")
+      }
+    },
+    refused: (reason) => logger.warn({ reason }, "the changed certificate is of no use, the one before stays in force"),
+  })
 }
 
 function closeServer(server: Server, timeoutMs: number): Promise<void> {
@@ -44,3 +119,8 @@ function closeServer(server: Server, timeoutMs: number): Promise<void> {
     server.closeIdleConnections()
   })
 }
+
+/** How often slow requests are looked for. */
+const CHECK_INTERVAL_MS = 5_000
+/** Longer than proxies keep idle connections, so that none is closed under a request that a proxy is about to send. */
+const KEEP_ALIVE_MS = 65_000

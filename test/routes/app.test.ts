@@ -1,22 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs"
 import { expect, test } from "vitest"
-import type { StreamSummary } from "../../routes/api.ts"
 import { fakeApp } from "./support.ts"
-
-test("lists live streams and tells where to publish", async () => {
-  const stream: StreamSummary = {
-    name: "live/cam1",
-    publisher: { protocol: "rtmp" },
-    tracks: [{ kind: "video", codec: "h264", widthPx: 1280, heightPx: 720 }],
-    viewers: 3,
-    since: "2026-01-01T00:00:00.000Z",
-  }
-  const { app } = fakeApp({ streams: () => [stream] })
-  const response = await app.request("/api/v1/streams")
-  expect(await response.json()).toEqual({ streams: [stream] })
-  expect(response.headers.get("cache-control")).toBe("no-store")
-  expect(await (await app.request("/api/v1/info")).json()).toEqual({ version: "1.2.3", rtmpPort: 1935 })
-})
 
 test("is healthy until it closes", async () => {
   const { app } = fakeApp()
