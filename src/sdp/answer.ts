@@ -65,7 +65,7 @@ export function answerPublish(offer: Offer, local: LocalDescription, { codecs }:
   return write(offer, local, (media) => {
     if (!isActive(media)) return undefined
     const codec = media.kind === "video" ? chooseAllowed(media.codecs, codecs) : chooseOpus(media.codecs)
-    if (codec !== undefined) return agree(media, codec, PUBLISH_TERMS)
+    if (codec !== undefined) return checkLayers(media, agree(media, codec, PUBLISH_TERMS))
     const supported = media.kind === "video" ? codecs.map(describeSupport).join(", ") : CODEC_TITLES.opus
     const message = `${media.kind} must offer ${supported}; the offer has ${describeCodecs(media.section)}`
     throw new GatewayError("sdp.unsupported", message)
@@ -139,6 +139,12 @@ function checkTracks(active: readonly OfferedMedia[], verb: string): void {
       `more than one ${kind} track: a stream has one audio and one video at most`,
     )
   }
+}
+
+/** Layers without ids would all be sent whatever the answer says, and nobody could tell them apart. */
+function checkLayers({ hasUnnamedLayers }: OfferedMedia, agreement: Agreement): Agreement {
+  if (!hasUnnamedLayers || agreement.answered.rids.length > 0) return agreement
+  throw new GatewayError("sdp.unsupported", "simulcast needs a=rid and a=simulcast (RFC 8853), not ssrc-group:SIM")
 }
 
 function chooseAllowed(offered: readonly OfferedCodec[], allowed: readonly VideoCodec[]): OfferedCodec | undefined {

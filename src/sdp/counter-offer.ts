@@ -43,13 +43,18 @@ export function acceptAnswer({ kinds, tracks, available }: PendingOffer, answerS
     throw new GatewayError("sdp.unsupported", `the answer must have the sections of the offer: ${kinds.join(", ")}`)
   }
   const chosen: { media: OfferedMedia; codec: OfferedCodec; kind: "audio" | "video" }[] = []
-  for (const [i, answered] of media.entries()) {
-    const { kind, direction, mid } = answered
-    if (kind === undefined || direction === "inactive") continue
+  for (const answered of media) {
+    const { kind, direction, mid, section } = answered
+    if (kind !== undefined && direction === "inactive") continue
     if (direction === "sendonly") throw new GatewayError("sdp.unsupported", "the answer must be recvonly")
-    if (mid !== undefined && mid !== String(i)) throw new GatewayError("sdp.unsupported", "the answer has another mid")
-    const codec = chooseAvailable(answered, available)
-    if (codec !== undefined) chosen.push({ media: withOfferedExtensions(answered), codec, kind })
+    // A player that does not want a section answers inactive; one that rejects it cannot play what is offered.
+    const codec = kind && chooseAvailable(answered, available)
+    if (kind === undefined || codec === undefined) {
+      const message = `the answer refuses ${section.type}; the stream carries ${describeStream(available)}`
+      throw new GatewayError("sdp.not_acceptable", message)
+    }
+    if (mid !== undefined && mid !== MIDS[kind]) throw new GatewayError("sdp.unsupported", "the answer has another mid")
+    chosen.push({ media: withOfferedExtensions(answered), codec, kind })
   }
   if (chosen.length === 0) {
     const message = `the answer takes nothing of what the stream carries: ${describeStream(available)}`
@@ -67,19 +72,18 @@ function withOfferedExtensions(media: OfferedMedia): OfferedMedia {
 }
 
 function section(kind: "audio" | "video", formats: readonly SectionFormat[], tracks: LocalTracks): LocalSection {
-  const hasRtx = kind === "video"
   return {
     type: "accepted",
     media: kind,
     protocol: "UDP/TLS/RTP/SAVPF",
-    mid: String(tracks && kind === "video" ? 1 : 0),
+    mid: MIDS[kind],
     isBundled: true,
     direction: "sendonly",
     formats,
     hasReducedSizeRtcp: true,
     lines: EXTENSIONS.map((name, i) => `a=extmap:${i + 1} ${HEADER_EXTENSION_URIS[name]}`),
     local: tracks[kind],
-    hasRtx,
+    hasRtx: kind === "video",
   }
 }
 
@@ -113,6 +117,7 @@ function parametersOf(codec: VideoCodec, profileIdc: number | undefined): string
   }
 }
 
+const MIDS = { audio: "0", video: "1" } as const
 const VIDEO_FEEDBACK = ["nack", "nack pli", "ccm fir", "goog-remb", "transport-cc"]
 const FIRST_VIDEO_PAYLOAD_TYPE = 96
 const AUDIO_FORMATS: readonly SectionFormat[] = [

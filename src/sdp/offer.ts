@@ -37,6 +37,8 @@ export interface OfferedMedia {
   readonly extensions: readonly OfferedExtension[]
   /** Simulcast streams that it sends, each with its alternatives. */
   readonly layers: readonly (readonly OfferedLayer[])[]
+  /** Simulcast without ids, by the order of its sources (`ssrc-group:SIM`): from before RFC 8853. */
+  readonly hasUnnamedLayers: boolean
   /** MediaStreams that its track belongs to. */
   readonly streamIds: readonly string[]
   readonly hasReducedSizeRtcp: boolean
@@ -70,7 +72,8 @@ function parse(text: string, type: "offer" | "answer"): Offer {
   if (active.length === 0)
     throw new GatewayError("sdp.unsupported", `the ${type} has neither audio nor video to send or receive`)
   checkRtcpMux(active, description.attributes)
-  return { media, remote: remoteTransport(type, description.attributes, active) }
+  const onTransport = media.filter(({ kind, isBundled }) => kind !== undefined || isBundled)
+  return { media, remote: remoteTransport(type, description.attributes, onTransport) }
 }
 
 function parseSections({ attributes: session, media }: SdpDescription): OfferedMedia[] {
@@ -99,6 +102,7 @@ function parseSections({ attributes: session, media }: SdpDescription): OfferedM
       sources: kind === undefined ? [] : remoteSources(section),
       extensions: offeredExtensions(attributes, session).filter(({ name }) => name !== "mid" || isNamed),
       layers: kind === "video" ? offeredLayers(attributes) : [],
+      hasUnnamedLayers: findAttributes(attributes, "ssrc-group").some((group) => group.startsWith("SIM ")),
       streamIds: streamIds(attributes),
       hasReducedSizeRtcp: findAttribute(attributes, "rtcp-rsize") !== undefined,
     }

@@ -148,7 +148,12 @@ describe("H.264 choice", () => {
       `a=rtpmap:${100 + i} H264/90000`,
       `a=fmtp:${100 + i} profile-level-id=64001f${mode === undefined ? "" : `;packetization-mode=${mode}`}`,
     ])
-    const section = [`m=video 9 UDP/TLS/RTP/SAVPF ${modes.map((_, i) => 100 + i).join(" ")}`, ...lines, "a=sendonly", "a=rtcp-mux"]
+    const section = [
+      `m=video 9 UDP/TLS/RTP/SAVPF ${modes.map((_, i) => 100 + i).join(" ")}`,
+      ...lines,
+      "a=sendonly",
+      "a=rtcp-mux",
+    ]
     return `${fixture("obs-30").split("m=audio")[0]}${section.join("\r\n")}\r\n`
   }
   test.each([
