@@ -16,7 +16,7 @@ export interface SessionFacts {
   readonly roundTripMs?: number
   /** The simulcast layer that a viewer gets. */
   readonly layer?: string
-  /** Names of the codecs that the session carries, as in `CODEC_TITLES`. */
+  /** `CODEC_TITLES` of what the session carries. */
   readonly codecs: readonly string[]
 }
 

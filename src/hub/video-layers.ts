@@ -1,4 +1,3 @@
-import { GatewayError } from "../errors.ts"
 import type { RtpBatch } from "../media/packet.ts"
 import { RateMeter } from "../media/rate-meter.ts"
 import type { Lane } from "./lane.ts"
@@ -36,7 +35,7 @@ export interface VideoLayersOptions {
 export class VideoLayers {
   readonly #options: VideoLayersOptions
   readonly #switcher = new LayerSwitcher()
-  /** All that have a lane; those of a publisher before keep theirs for whoever watches them. */
+  /** All that have a lane; those of publishers before keep theirs, so that numbers go on when a name comes back. */
   readonly #known = new Map<string, LayerState>()
   #list: readonly LayerState[] = []
   #nextCheckMs = Number.NEGATIVE_INFINITY
@@ -50,7 +49,7 @@ export class VideoLayers {
     return this.#list
   }
 
-  /** The lane of a layer, also before its first packet. Throws `sdp.unsupported` where the publisher has too many layers. */
+  /** The lane of a layer, also before its first packet. */
   lane(rid: string): Lane<RtpBatch> {
     return this.#get(rid).lane
   }
@@ -63,8 +62,11 @@ export class VideoLayers {
   /** Takes packets of a layer at the time of their arrival. */
   push(rid: string, batch: RtpBatch, nowMs: number): void {
     const layer = this.#get(rid)
+    if (!this.#list.includes(layer)) {
+      if (this.#list.length === MAX_LAYERS) return
+      this.#list = [...this.#list, layer]
+    }
     layer.push(batch, nowMs)
-    if (!this.#list.includes(layer)) this.#list = [...this.#list, layer]
     if (rid === this.#switcher.rid) {
       const placed = this.#switcher.push(batch)
       if (placed !== undefined) this.#options.emit(placed)
@@ -88,17 +90,11 @@ export class VideoLayers {
     if (hasChanged) this.#options.onChange()
   }
 
-  /**
-   * Another publisher begins, behind the last batch of the lane of all. Lanes that somebody watches stay, so that numbers go on if
-   * it sends layers of the same names.
-   */
+  /** Another publisher begins, behind the last batch of the lane of all; layers of the same names go on in the same lanes. */
   restart(previous: RtpBatch | undefined): void {
     this.#list = []
     this.#switcher.restart(previous)
-    for (const [rid, layer] of this.#known) {
-      if (layer.lane.hasSubscribers) layer.retire()
-      else this.#known.delete(rid)
-    }
+    for (const layer of this.#known.values()) layer.reset()
   }
 
   #isWanted(layer: LayerState, nowMs: number): boolean {
@@ -107,19 +103,20 @@ export class VideoLayers {
   }
 
   #get(rid: string): LayerState {
-    const known = this.#known.get(rid)
-    if (known?.isRetired === false) return known
-    if (known === undefined) this.#makeRoom()
-    const layer = known ?? new LayerState(rid, this.#options.setup)
-    layer.isRetired = false
-    this.#known.set(rid, layer)
+    let layer = this.#known.get(rid)
+    if (layer === undefined) {
+      if (this.#known.size >= MAX_KNOWN_LAYERS) this.#forgetOne()
+      layer = new LayerState(rid, this.#options.setup)
+      this.#known.set(rid, layer)
+    }
     return layer
   }
 
-  #makeRoom(): void {
-    if (this.#known.size < MAX_LAYERS) return
-    for (const [rid, { isRetired }] of this.#known) if (isRetired) return void this.#known.delete(rid)
-    throw new GatewayError("sdp.unsupported", `send at most ${MAX_LAYERS} simulcast layers`)
+  /** The oldest that the publisher does not send, if possible one that nobody watches. */
+  #forgetOne(): void {
+    const unused = [...this.#known.values()].filter((layer) => !this.#list.includes(layer))
+    const layer = unused.find(({ lane }) => !lane.hasSubscribers) ?? unused[0]
+    if (layer !== undefined) this.#known.delete(layer.rid)
   }
 }
 
@@ -128,8 +125,6 @@ class LayerState implements VideoLayer {
   readonly lane: Lane<RtpBatch>
   widthPx: number | undefined
   heightPx: number | undefined
-  /** True where it is of a publisher before and stays for those who watch it. */
-  isRetired = false
   #meter = new RateMeter()
   #lastPacketMs = Number.NEGATIVE_INFINITY
   #wasActive = false
@@ -173,8 +168,8 @@ class LayerState implements VideoLayer {
     return hasNews
   }
 
-  retire(): void {
-    this.isRetired = true
+  /** Its publisher is gone. */
+  reset(): void {
     this.lane.detach()
     this.widthPx = undefined
     this.heightPx = undefined
@@ -209,5 +204,7 @@ const SILENCE_MS = 1_500
 const CHECK_INTERVAL_MS = 250
 /** Bitrates swing, and an order that follows them must not. */
 const CLEARLY = 1.25
-/** As many as encoders send; browsers stop at three. */
+/** As many as are agreed on with a publisher. */
 const MAX_LAYERS = 4
+/** Over the life of a stream, whose publishers may name theirs differently. */
+const MAX_KNOWN_LAYERS = 16

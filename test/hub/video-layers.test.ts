@@ -2,7 +2,6 @@ import { expect, test } from "vitest"
 import { VideoLayers } from "../../src/hub/video-layers.ts"
 import type { RtpBatch } from "../../src/media/packet.ts"
 import { unwrapU16 } from "../../src/media/time.ts"
-import { gatewayErrorCode } from "../support/errors.ts"
 
 const SIZES = { q: [320, 180], h: [640, 360], f: [1_280, 720] } as const
 type Rid = keyof typeof SIZES
@@ -136,34 +135,44 @@ test("each layer's cache has a part of the whole", () => {
   expect(Math.max(...bytes)).toBeLessThanOrEqual(10_000)
 })
 
-test("another publisher's layers of the same names go into the same lanes while somebody watches, and others are forgotten", () => {
+test("another publisher's layers of the same names go on in the same lanes, with nothing known of them yet", () => {
   const scene = new Scene()
   for (const rid of ["q", "h"]) scene.send(rid, { isKeyframe: true })
-  const [watched, unwatched] = [scene.layers.lane("q"), scene.layers.lane("h")]
-  watched.subscribe(() => undefined, { replay: false })
+  const lane = scene.layers.lane("q")
   scene.layers.restart(scene.emitted.at(-1))
   expect(scene.rids).toEqual([])
   expect(scene.layers.best(scene.nowMs)).toBeUndefined()
-  expect(watched.cached).toEqual([])
-  expect(watched.last).toBeDefined()
-  expect(scene.layers.lane("q")).toBe(watched)
-  expect(scene.layers.lane("h")).not.toBe(unwatched)
+  expect(scene.layers.lane("q")).toBe(lane)
+  expect(lane.cached).toEqual([])
+  expect(lane.last).toBeDefined()
   scene.nowMs += 1_000
   scene.play(["q"], 400)
   expect(scene.rids).toEqual(["q"])
+  expect(scene.layers.list[0]?.widthPx).toBeUndefined()
   const count = scene.emitted.length
   scene.send("q", { isKeyframe: true })
   expect(scene.emitted).toHaveLength(count + 1)
   expectRunningOn(scene.emitted)
 })
 
-test("more layers than encoders send are refused, but those of a publisher before make room", () => {
+test("of more layers than are agreed on, the first ones are taken", () => {
   const scene = new Scene()
-  for (const rid of ["a", "b", "c", "d"]) scene.layers.lane(rid).subscribe(() => undefined, { replay: false })
-  expect(gatewayErrorCode(() => scene.layers.lane("e"))).toBe("sdp.unsupported")
-  scene.layers.restart(undefined)
-  for (const rid of ["e", "f", "g", "h"]) scene.layers.lane(rid)
-  expect(gatewayErrorCode(() => scene.layers.lane("i"))).toBe("sdp.unsupported")
+  for (const rid of ["a", "b", "c", "d", "e"]) scene.send(rid, { isKeyframe: true })
+  expect(scene.rids.sort()).toEqual(["a", "b", "c", "d"])
+  expect(scene.layers.lane("e").last).toBeUndefined()
+})
+
+test("lanes of names that nobody watches or sends make room for new ones", () => {
+  const scene = new Scene()
+  scene.send("sent", { isKeyframe: true })
+  const sent = scene.layers.lane("sent")
+  const unwatched = scene.layers.lane("unwatched")
+  const watched = scene.layers.lane("watched")
+  watched.subscribe(() => undefined, { replay: false })
+  for (let i = 0; i < 14; i++) scene.layers.lane(`name ${i}`)
+  expect(scene.layers.lane("sent")).toBe(sent)
+  expect(scene.layers.lane("watched")).toBe(watched)
+  expect(scene.layers.lane("unwatched")).not.toBe(unwatched)
 })
 
 /** Numbers without a gap in the order of emission, and times that rise. */

@@ -4,6 +4,7 @@ import type { LiveStream } from "../../hub/live-stream.ts"
 import type { PublisherSession, SessionFacts } from "../../hub/session.ts"
 import type { StreamName } from "../../hub/stream-name.ts"
 import type { StreamRegistry } from "../../hub/stream-registry.ts"
+import { CODEC_TITLES } from "../../media/codec.ts"
 import { RateMeter } from "../../media/rate-meter.ts"
 import { amfField } from "../../rtmp/amf0.ts"
 import type { RtmpMedia, RtmpMetadata } from "../../rtmp/server-events.ts"
@@ -108,7 +109,7 @@ export class RtmpPublisher implements PublisherSession {
       startedAtMs: this.#startedAtMs,
       bytes,
       bitrateBps: this.#rate.bitrateBps(nowMs),
-      codecs: [...this.#stream.tracks].map(({ codec }) => codec),
+      codecs: [...this.#stream.tracks].map(({ codec }) => CODEC_TITLES[codec]),
     }
   }
 

@@ -4,6 +4,7 @@ import type { LiveStream } from "../../hub/live-stream.ts"
 import type { SessionFacts, SubscriberSession } from "../../hub/session.ts"
 import type { StreamName } from "../../hub/stream-name.ts"
 import type { StreamRegistry } from "../../hub/stream-registry.ts"
+import { CODEC_TITLES } from "../../media/codec.ts"
 import type { AacFrame, MediaFrame, OpusFrame, Track, VideoFrame } from "../../media/frame.ts"
 import { RateMeter } from "../../media/rate-meter.ts"
 import { serializeAmf0 } from "../../rtmp/amf0.ts"
@@ -109,7 +110,9 @@ export class RtmpReader implements SubscriberSession {
       startedAtMs: this.#startedAtMs,
       bytes,
       bitrateBps: this.#rate.bitrateBps(nowMs),
-      codecs: [this.#lastTrack.video, this.#lastTrack.audio].flatMap((track) => track?.codec ?? []),
+      codecs: [this.#lastTrack.video, this.#lastTrack.audio].flatMap((track) =>
+        track === undefined ? [] : CODEC_TITLES[track.codec],
+      ),
     }
   }
 
