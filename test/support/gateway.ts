@@ -1,6 +1,6 @@
 import { join } from "node:path"
 import { ROOT } from "./paths.ts"
-import { freeTcpPort, freeUdpPort } from "./ports.ts"
+import { freeMediaPort, freeTcpPort } from "./ports.ts"
 import { type RunningProcess, startProcess } from "./process.ts"
 import type { Scope } from "./scope.ts"
 import { until } from "./wait.ts"
@@ -36,7 +36,7 @@ export async function startGateway(
   scope: Scope,
   { runtime = "node", settings = {} }: GatewayOptions = {},
 ): Promise<TestGateway> {
-  const [httpPort, rtmpPort, mediaPort] = [await freeTcpPort(), await freeTcpPort(), await freeUdpPort()]
+  const [httpPort, rtmpPort, mediaPort] = [await freeTcpPort(), await freeTcpPort(), await freeMediaPort()]
   const overrides = {
     HTTP__HOST: "127.0.0.1",
     HTTP__PORT: `${httpPort}`,

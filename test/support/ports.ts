@@ -12,6 +12,22 @@ export async function freeTcpPort(): Promise<number> {
   return port
 }
 
+/** A port number of the loopback interface that nobody uses for UDP, nor for TCP: WebRTC media takes both. */
+export async function freeMediaPort(): Promise<number> {
+  for (;;) {
+    const port = await freeUdpPort()
+    const server = createServer().listen(port, "127.0.0.1")
+    const isFree = await once(server, "listening").then(
+      () => true,
+      () => false,
+    )
+    if (!isFree) continue
+    server.close()
+    await once(server, "close")
+    return port
+  }
+}
+
 /** A UDP port of the loopback interface that nobody uses. */
 export async function freeUdpPort(): Promise<number> {
   const socket = createSocket("udp4").bind(0, "127.0.0.1")
