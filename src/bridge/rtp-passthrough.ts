@@ -4,6 +4,7 @@ import { CLOCK_RATE_HZ, type LanePacket, type RtpBatch } from "../media/packet.t
 import { usToTicks } from "../media/time.ts"
 import { createPayloadInspector } from "../rtp/create-payload-inspector.ts"
 import { NOTHING_FOUND, type PayloadFinding, type PayloadInspector } from "../rtp/payload-inspector.ts"
+import { withoutVp8PictureIds } from "../rtp/vp8-payload.ts"
 import { LaneNumbers } from "./rtp-lane-numbers.ts"
 
 /** A publisher's packet, decrypted and parsed. */
@@ -22,7 +23,7 @@ export interface RtpPassthroughOptions {
   readonly codec: VideoCodec | "opus"
   /** The last batch of the lane before: numbers and timestamps go on from it. */
   readonly previous?: RtpBatch | undefined
-  /** True (the default) copies each payload, since a receive buffer is used again; false keeps it as it is. */
+  /** True (the default) copies each payload, since a receive buffer is used again; false may pass on the payload itself. */
   readonly isPayloadBorrowed?: boolean
 }
 
@@ -38,13 +39,15 @@ export interface RtpPassthroughCounters {
  * Puts a publisher's packets into the lane at once, in the order of their arrival: nothing waits for a frame to be complete, and a viewer's
  * own jitter buffer puts late ones right. Sequence numbers and timestamps are mapped onto the lane's, which run
  * on through a new SSRC, an encoder's restart and a publisher's return. Where a keyframe of H.264 or H.265 comes without parameter sets in its
- * timestamp, a packet with those known from before is put in front of it, and the numbers after it move up.
+ * timestamp, a packet with those known from before is put in front of it, and the numbers after it move up. VP8 goes on without its picture
+ * ids, which would not run on.
  */
 export class RtpPassthrough {
   readonly counters: RtpPassthroughCounters = { droppedPackets: 0, completedKeyframes: 0 }
   readonly #kind: "video" | "audio"
   readonly #clockRateHz: number
   readonly #isPayloadBorrowed: boolean
+  readonly #isVp8: boolean
   readonly #numbers: LaneNumbers
   /** None for sound, which can begin with any packet. */
   readonly #inspector: PayloadInspector | undefined
@@ -59,6 +62,7 @@ export class RtpPassthrough {
     this.#inspector = codec === "opus" ? undefined : createPayloadInspector(codec)
     this.#clockRateHz = CLOCK_RATE_HZ[kind]
     this.#isPayloadBorrowed = isPayloadBorrowed
+    this.#isVp8 = codec === "vp8"
     const last = previous?.packets.at(-1)
     this.#numbers = new LaneNumbers(last === undefined ? 0 : last.sequenceNumber + 1)
     if (previous !== undefined) {
@@ -93,7 +97,7 @@ export class RtpPassthrough {
     const place = this.#numbers.place(packet.sequenceNumber)
     if (place === undefined) return this.#drop()
     const timestamp = this.#laneTimestamp(packet.timestamp, ptsUs, isNewSource)
-    const payload = this.#isPayloadBorrowed ? new Uint8Array(packet.payload) : packet.payload
+    const payload = this.#keptPayload(packet.payload)
     const finding = this.#inspect(packet.timestamp, payload, place.isNewest)
     const packets: LanePacket[] = []
     for (const sets of finding.missingSets) {
@@ -105,6 +109,11 @@ export class RtpPassthrough {
     const { startsKeyframe, widthPx, heightPx } = finding
     const size = widthPx !== undefined && heightPx !== undefined && { widthPx, heightPx }
     return { kind: this.#kind, timestamp, ptsUs, startsKeyframe, ...size, packets }
+  }
+
+  #keptPayload(payload: Uint8Array): Uint8Array {
+    const passed = this.#isVp8 ? withoutVp8PictureIds(payload) : payload
+    return this.#isPayloadBorrowed && passed === payload ? new Uint8Array(payload) : passed
   }
 
   #drop(): undefined {

@@ -3,7 +3,10 @@ import type { H264Track } from "../media/frame.ts"
 import { NAL_TYPE, nalType, parsePpsIds, parseSps } from "../media/h264.ts"
 import { ParameterSets } from "./parameter-sets.ts"
 
-/** Makes a track of SPS and PPS as they come in-band: a new object only where the bytes differ from those before, as the frames lane asks for. */
+/**
+ * Makes a track of SPS and PPS as they come in-band: a new object only where the bytes differ from those before, as the frames lane
+ * asks for.
+ */
 export class H264ParameterSets {
   readonly #sets = new ParameterSets(2)
   #track: H264Track | undefined

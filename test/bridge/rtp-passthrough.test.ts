@@ -2,8 +2,11 @@ import fc from "fast-check"
 import { describe, expect, test } from "vitest"
 import { type PublisherPacket, RtpPassthrough } from "../../src/bridge/rtp-passthrough.ts"
 import { VideoRtpToFrames } from "../../src/bridge/rtp-to-frames.ts"
+import type { VideoCodec } from "../../src/media/codec.ts"
 import type { RtpBatch } from "../../src/media/packet.ts"
 import { packetizeH264 } from "../../src/rtp/h264-packetizer.ts"
+import type { RtpPacket } from "../../src/rtp/packet.ts"
+import { readCapture } from "../rtp/capture.ts"
 import { PPS, SPS_320, SPS_640, seededRandom, slice } from "../rtp/h264-stream.ts"
 import { hex } from "../support/bytes.ts"
 
@@ -34,6 +37,11 @@ function run(passthrough: RtpPassthrough, packets: readonly Given[]): (RtpBatch 
 
 function numbersOf(batches: readonly (RtpBatch | undefined)[]): (number[] | undefined)[] {
   return batches.map((batch) => batch?.packets.map(({ sequenceNumber }) => sequenceNumber))
+}
+
+function capturedBatches(codec: VideoCodec, packets: readonly RtpPacket[]) {
+  const passthrough = new RtpPassthrough({ codec })
+  return packets.map((packet) => passthrough.push(packet, Math.round((packet.timestamp * 100) / 9)))
 }
 
 const video = (previous?: RtpBatch) => new RtpPassthrough({ codec: "h264", previous })
@@ -206,6 +214,61 @@ describe("keyframes", () => {
     const batch = push(passthrough, { number: 5, timestamp: 48_000, ptsUs: 1_000_000, payload: IDR })
     expect(batch).toMatchObject({ kind: "audio", timestamp: 48_000, startsKeyframe: false })
   })
+})
+
+describe("other codecs", () => {
+  test.each([
+    { name: "h265-ffmpeg", codec: "h265", size: [318, 178] },
+    { name: "vp9-chromium", codec: "vp9", size: [158, 90] },
+    { name: "av1-chromium", codec: "av1", size: [158, 90] },
+  ] as const)(
+    "$name passes byte for byte; its keyframes tell their size",
+    ({ name, codec, size: [widthPx, heightPx] }) => {
+      const packets = readCapture(name)
+      const batches = capturedBatches(codec, packets)
+      expect(batches.map((batch) => batch?.packets.map(({ payload }) => payload))).toEqual(
+        packets.map(({ payload }) => [payload]),
+      )
+      const starts = batches.filter((batch) => batch?.startsKeyframe)
+      expect(starts).toHaveLength(2)
+      for (const start of starts) expect(start).toMatchObject({ widthPx, heightPx })
+      expect(batches.filter((batch) => batch?.widthPx !== undefined)).toHaveLength(2)
+    },
+  )
+
+  test("VP8 passes without picture ids, everything behind them as it was", () => {
+    const packets = readCapture("vp8-chromium-simulcast").filter(({ payload }) => payload.length > 0)
+    const batches = capturedBatches("vp8", packets)
+    const descriptorBytes = 6
+    expect(batches[0]).toMatchObject({ startsKeyframe: true, widthPx: 320, heightPx: 180 })
+    for (const [i, { payload }] of packets.entries()) {
+      const [first = 0, ...rest] = batches[i]?.packets[0]?.payload ?? []
+      expect(first).toBe((payload[0] as number) & 0x7f)
+      expect(rest).toEqual([...payload.subarray(descriptorBytes)])
+    }
+  })
+
+  test("H.265 keyframes without parameter sets get those from before", () => {
+    const packets = readCapture("h265-ffmpeg")
+    const second = packets.findIndex(({ timestamp, payload }, i) => i > 0 && payload[0] === 0x60 && timestamp > 0)
+    const batches = capturedBatches("h265", packets.toSpliced(second, 1))
+    const completed = batches.findLast((batch) => batch?.startsKeyframe)
+    expect(completed).toMatchObject({ widthPx: 318, heightPx: 178, packets: [{ marker: false }, {}] })
+    expect(completed?.packets[0]?.payload[0]).toBe(0x60)
+  })
+})
+
+test("header extensions go on with their packet", () => {
+  const extensions = [{ name: "playoutDelay", value: hex("000000") }] as const
+  const packet = { ssrc: 1, sequenceNumber: 7, timestamp: 0, marker: true, payload: IDR }
+  const passthrough = video()
+  for (const set of [SPS_320, PPS]) passthrough.addParameterSet(set)
+  const [sets, idr] = passthrough.push({ ...packet, extensions }, 0)?.packets ?? []
+  expect(idr?.extensions).toEqual(extensions)
+  expect([sets, passthrough.push({ ...packet, sequenceNumber: 8 }, 0)?.packets[0]]).toEqual([
+    { sequenceNumber: 0, marker: false, payload: SETS },
+    { sequenceNumber: 2, marker: true, payload: IDR },
+  ])
 })
 
 test("a borrowed payload is copied, another one is not", () => {
