@@ -200,7 +200,7 @@ test.each<{ name: string; options: Partial<JwtOptions> }>([
 })
 
 describe("a key set", () => {
-  async function keySet(...keys: { pair: typeof RSA; kid: string }[]): Promise<object> {
+  async function keySet(...keys: { pair: { publicKey: KeyObject }; kid: string }[]): Promise<object> {
     return {
       keys: await Promise.all(keys.map(async ({ pair, kid }) => ({ ...(await exportJWK(pair.publicKey)), kid }))),
     }

@@ -50,10 +50,12 @@ export class RtmpClient {
 
   /** The codes of all `onStatus` so far. */
   statusCodes(): AmfValue[] {
-    const commands = this.messages.filter(({ typeId }) => typeId === MESSAGE_TYPE.commandAmf0)
-    return commands
-      .map(({ payload }) => parseAmf0(payload))
-      .flatMap(([name, , , info]) => (name === "onStatus" ? [amfField(info, "code")] : []))
+    return this.#commands().flatMap(([name, , , info]) => (name === "onStatus" ? [amfField(info, "code")] : []))
+  }
+
+  /** The transactions that were answered with success so far. */
+  results(): AmfValue[] {
+    return this.#commands().flatMap(([name, transactionId]) => (name === "_result" ? [transactionId] : []))
   }
 
   /** Waits for a status code. */
@@ -65,6 +67,11 @@ export class RtmpClient {
   /** Audio and video messages so far. */
   media(): RtmpMessage[] {
     return this.messages.filter(({ typeId }) => typeId === MESSAGE_TYPE.audio || typeId === MESSAGE_TYPE.video)
+  }
+
+  #commands(): AmfValue[][] {
+    const commands = this.messages.filter(({ typeId }) => typeId === MESSAGE_TYPE.commandAmf0)
+    return commands.map(({ payload }) => parseAmf0(payload))
   }
 
   #onData(bytes: Uint8Array): void {
