@@ -71,7 +71,11 @@ export const SessionSummary = z
     bytes: count.openapi({ description: "media since the start" }),
     bitrateBps: z.number().openapi({ description: "of the last seconds" }),
     packets: count.optional(),
-    lostPackets: count.optional(),
+    lostPackets: z
+      .number()
+      .int()
+      .optional()
+      .openapi({ description: "as RTCP counts: packets that come twice make up for lost ones" }),
     roundTripMs: z.number().optional(),
     layer: z.string().optional().openapi({ description: "the simulcast layer that a viewer gets" }),
   })

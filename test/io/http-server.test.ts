@@ -39,6 +39,11 @@ function open(port: number, bytes = ""): Socket {
   return socket
 }
 
+/** Waits for the end of a connection, be it in peace or by a reset. */
+function closed(socket: Socket): Promise<void> {
+  return new Promise((resolve) => socket.resume().once("close", () => resolve()))
+}
+
 describe("plain HTTP", () => {
   test("sends Link headers one by one, since OBS does not find the second one in a joined list", async () => {
     const links = ['<stun:a>; rel="ice-server"', '<turn:b>; rel="ice-server"; username="x, y"']
@@ -56,13 +61,38 @@ describe("plain HTTP", () => {
     expect([response.statusCode, response.headers.etag]).toEqual([201, '"a"'])
   })
 
+  test("stops a stream whose reader has gone", async () => {
+    const stopped = Promise.withResolvers<void>()
+    const { port } = await start({
+      fetch: () => {
+        const start = (controller: ReadableStreamDefaultController<Uint8Array>) => controller.enqueue(Buffer.from("x"))
+        return new Response(new ReadableStream({ start, cancel: () => stopped.resolve() }))
+      },
+    })
+    const reader = open(port, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    await once(reader, "data")
+    reader.destroy()
+    await stopped.promise
+  })
+
+  test("cuts what is still under way when the time to close is over", async () => {
+    const asked = Promise.withResolvers<void>()
+    const { port, close } = await start({
+      fetch: () => {
+        asked.resolve()
+        return new Response(new ReadableStream({}))
+      },
+    })
+    const reader = open(port, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    await asked.promise
+    await Promise.all([closed(reader), close(50)])
+  })
+
   test("cuts off who is slow to send a request", async () => {
     const { port } = await start({ requestTimeoutMs: 100 })
     const slowHeaders = open(port, "GET / HTTP/1.1\r\nHost: a\r\n")
     const slowBody = open(port, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf")
-    slowHeaders.resume()
-    slowBody.resume()
-    await Promise.all([once(slowHeaders, "close"), once(slowBody, "close")])
+    await Promise.all([closed(slowHeaders), closed(slowBody)])
   })
 
   test("takes no more connections than configured", async () => {
@@ -74,7 +104,7 @@ describe("plain HTTP", () => {
     second.on("data", (data) => {
       answer += data
     })
-    await once(second, "close")
+    await closed(second)
     expect(answer).toBe("")
   })
 
