@@ -4,6 +4,7 @@ import { RecvDelta, RtcpHeader, RunLengthChunk, StatusVectorChunk, TransportWide
 import { parseRtcp, serializeRtcp } from "../../src/rtp/rtcp.ts"
 import { reportedPackets, type TransportFeedback } from "../../src/rtp/rtcp-transport-feedback.ts"
 import { TransportFeedbackRecorder } from "../../src/rtp/transport-feedback.ts"
+import { allowGatewayErrors } from "../support/errors.ts"
 
 /** Steps from one arrival to the next in ticks of 250 µs: mostly small ones, some large, some back. */
 const step = fc.oneof(
@@ -81,6 +82,22 @@ test("numbers the packets of a report across the wrap", () => {
     { sequenceNumber: 0xffff, arrivalUs: 250 },
     { sequenceNumber: 0, arrivalUs: undefined },
   ])
+})
+
+test("no message makes it throw anything but GatewayError, and what is read can be written", () => {
+  const message = fc.tuple(fc.nat(40), fc.uint8Array({ minLength: 4, maxLength: 44 })).map(([count, rest]) => {
+    const words = 3 + Math.floor(rest.length / 4)
+    const head = [0x8f, 205, 0, words, ...new Array<number>(10).fill(7), 0, count]
+    return Uint8Array.from([...head, ...rest.subarray(0, words * 4 - 12)])
+  })
+  fc.assert(
+    fc.property(message, (bytes) => {
+      const packets = allowGatewayErrors(() => parseRtcp(bytes))
+      if (packets === undefined) return
+      expect(parseRtcp(serializeRtcp(packets))).toMatchObject([{ baseSequenceNumber: 0x0707 }])
+    }),
+    { numRuns: 3_000 },
+  )
 })
 
 describe("with werift", () => {
