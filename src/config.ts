@@ -47,6 +47,9 @@ const Media = z.strictObject({
   connectTimeoutMs: positive.default(15_000).describe("time from the answer to media"),
   idleTimeoutMs: positive.default(10_000).describe("a WebRTC peer that is silent for so long is ended"),
   maxBitrateBps: positive.default(12_000_000).describe("bitrate that WHIP publishers are told they may send"),
+  startBitrateBps: positive
+    .default(5_000_000)
+    .describe("what a viewer's link is taken to carry until it reports, for the choice of a simulcast layer"),
   keyframeIntervalMs: positive.default(4_000).describe("WHIP publishers are asked for a keyframe when theirs is older"),
   catchUpBitrateBps: positive
     .default(20_000_000)

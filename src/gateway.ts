@@ -1,27 +1,21 @@
 import type { IncomingMessage } from "node:http"
 import { createApp } from "../routes/app.ts"
 import type { Connection } from "../routes/client.ts"
-import type { SessionAnswer, SessionRequest } from "../routes/signaling.ts"
-import type { AccessGrant } from "./access/access.ts"
 import { RateLimiter } from "./access/rate-limit.ts"
+import { createAppServices } from "./app-services.ts"
 import { createLaneConverters } from "./bridge/lane-converters.ts"
 import { type Config, type ConfigInput, parseConfig } from "./config.ts"
-import { GatewayError } from "./errors.ts"
-import type { Protocol } from "./hub/session.ts"
-import { parseStreamName, type StreamName } from "./hub/stream-name.ts"
 import { StreamRegistry } from "./hub/stream-registry.ts"
 import { createAccess } from "./io/access/create-access.ts"
 import { WasmTranscoders } from "./io/audio/wasm-transcoders.ts"
 import { startHttpServer } from "./io/http-server.ts"
-import { createLogger, type Logger, sessionLabel } from "./io/log.ts"
+import { createLogger, type Logger } from "./io/log.ts"
 import { startRtmpServer } from "./io/rtmp/server.ts"
 import { TypeScriptFanout } from "./io/webrtc/fanout-typescript.ts"
 import { resolvePublicAddresses } from "./io/webrtc/public-addresses.ts"
 import { reportReachability } from "./io/webrtc/self-test.ts"
 import { WebRtcTransport } from "./io/webrtc/transport.ts"
-import { type OfferRequest, type OpenedSession, WebRtcService } from "./io/webrtc/webrtc-service.ts"
-import { describeSession, describeStream } from "./stream-summary.ts"
-import { VERSION } from "./version.ts"
+import { WebRtcService } from "./io/webrtc/webrtc-service.ts"
 
 /** A running gateway. */
 export interface Gateway {
@@ -85,95 +79,30 @@ async function start(config: Config, logger: Logger, open: Closeable[]): Promise
   })
   open.push({ close: () => transport.close("the gateway is closing") })
   const fanout = new TypeScriptFanout(transport.send)
-  const { maxBitrateBps, catchUpBitrateBps, keyframeIntervalMs } = config.media
-  const webrtc = new WebRtcService({
-    transport,
-    fanout,
-    registry,
-    logger,
-    nowMs,
-    maxBitrateBps,
-    catchUpBitrateBps,
-    keyframeIntervalMs,
-    onBug,
-  })
+  const webrtc = new WebRtcService({ ...config.media, transport, fanout, registry, logger, nowMs, onBug })
 
   const access = createAccess(config.access, logger)
   open.push({ close: () => access.close() })
   const rtmp = await startRtmpServer(config.rtmp, { registry, access, logger, nowMs })
   open.push(rtmp)
 
-  const openSession = (protocol: Protocol, action: (request: OfferRequest) => OpenedSession) => {
-    return async (request: SessionRequest): Promise<SessionAnswer> => {
-      const { token, remoteAddress } = request
-      let grant: AccessGrant | undefined
-      try {
-        const stream = requestedStream(request.stream)
-        grant = await access.authorize({
-          action: protocol === "whip" ? "publish" : "play",
-          stream,
-          token,
-          protocol,
-          remoteAddress,
-        })
-        if (isClosing) throw new GatewayError("gateway.closing", "the gateway is shutting down")
-        const { id, answerSdp: sdp, etag } = action({ ...request, grant })
-        return { id, type: "answer", sdp, etag, iceServers: [], extensions: [] }
-      } catch (error) {
-        const reason = error instanceof GatewayError ? error.message : "internal error"
-        grant?.ended({ sessionId: "", reason, durationMs: 0, bytes: 0 })
-        if (error instanceof GatewayError) logRefusal(logger, protocol, request.stream, error)
-        throw error
-      }
-    }
-  }
   const { requestsPerSecond: perSecond, requestBurst: burst } = config.http
   const rateLimiter = new RateLimiter({ perSecond, burst, maxSources: MAX_RATE_LIMITED_SOURCES })
   const countRequest = (remoteAddress: string) => {
     const decision = rateLimiter.take(remoteAddress, nowMs())
     return decision.ok ? undefined : decision.retryAfterMs
   }
-  const app = createApp(
-    {
-      publish: openSession("whip", (request) => webrtc.publish(request)),
-      play: openSession("whep", (request) => webrtc.play(request)),
-      iceServers: async () => [],
-      find: (id) => {
-        const session = webrtc.find(id)
-        if (session === undefined) return undefined
-        const refuse = (what: string) => () => {
-          throw new GatewayError("sdp.unsupported", `${what}: end this session and open another`)
-        }
-        const restartIce = refuse("ICE restart is not supported")
-        return { id, role: "whip", ...session, restartIce, acceptAnswer: refuse("nothing was offered") }
-      },
-      end: (id) => webrtc.end(id),
-      streams: () => registry.list().map((stream) => describeStream(stream, nowMs())),
-      endStream: (name) => {
-        const stream = registry.list().find((live) => live.name === name)
-        stream?.publisher?.end("ended by an administrator")
-        return stream !== undefined
-      },
-      sessions: () =>
-        registry.sessions().map((entry) => describeSession(entry, sessionLabel(entry.session.id), nowMs())),
-      endSession: (label) => {
-        const entry = registry.sessions().find(({ session }) => sessionLabel(session.id) === label)
-        entry?.session.end("ended by an administrator")
-        return entry !== undefined
-      },
-      playFilter: (token) => access.permitted("play", token),
-      requireAdmin: (token) => access.requireAdmin(token),
-      info: () => ({ version: VERSION, rtmpPort: rtmp.port }),
-      health: () => ({
-        status: isClosing ? "closing" : "ok",
-        version: VERSION,
-        uptimeSeconds: Math.round(nowMs() / 1000),
-        streams: registry.list().length,
-        viewers: registry.list().reduce((count, { subscribers }) => count + subscribers.size, 0),
-      }),
-    },
-    { ...config.http, onBug, connection, countRequest },
-  )
+  const services = createAppServices({
+    config,
+    registry,
+    webrtc,
+    access,
+    rtmpPort: rtmp.port,
+    logger,
+    nowMs,
+    isClosing: () => isClosing,
+  })
+  const app = createApp(services, { ...config.http, onBug, connection, countRequest })
   const http = await startHttpServer({ ...config.http, logger, fetch: (request, env) => app.fetch(request, env) })
   open.push(http)
   void reportReachability(transport, logger)
@@ -196,18 +125,6 @@ async function start(config: Config, logger: Logger, open: Closeable[]): Promise
   }
 }
 
-/** Throws `stream.name`. */
-function requestedStream(path: string): StreamName {
-  const slash = path.indexOf("/")
-  return parseStreamName(path.slice(0, slash), path.slice(slash + 1))
-}
-
-/** Players ask again and again for a stream that is not live, which is nothing to note. */
-function logRefusal(logger: Logger, protocol: Protocol, stream: string, { code, message }: GatewayError): void {
-  const level = code === "stream.not_live" ? "debug" : "warn"
-  logger[level]({ protocol, stream: stream.slice(0, MAX_LOGGED_NAME), code }, `offer refused: ${message}`)
-}
-
 /** The connection that a request came by; `env` holds Node's request under hono's Node server. */
 function connection(env: unknown): Connection {
   const socket = (env as { incoming?: IncomingMessage } | undefined)?.incoming?.socket
@@ -220,7 +137,6 @@ function reachableHost(host: string): string {
   return host.includes(":") ? `[${host}]` : host
 }
 
-const MAX_LOGGED_NAME = 130
 const MAX_RATE_LIMITED_SOURCES = 10_000
 const SWEEP_INTERVAL_MS = 250
 

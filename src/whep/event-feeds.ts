@@ -61,6 +61,8 @@ export class WhepEventFeed {
 
 /** The feeds of one session by their id. */
 export class WhepEventFeeds {
+  /** What can be asked for. */
+  readonly available = WHEP_EVENTS
   readonly #feeds = new Map<string, WhepEventFeed>()
   readonly #createId: () => string
   readonly #greet: () => readonly WhepEvent[]

@@ -14,7 +14,7 @@ import { createLogger } from "../../src/io/log.ts"
 import { RtmpMessageCache } from "../../src/io/rtmp/message-cache.ts"
 import { TypeScriptFanout } from "../../src/io/webrtc/fanout-typescript.ts"
 import type { RemoteAddress } from "../../src/io/webrtc/remote-address.ts"
-import { StreamPump } from "../../src/io/webrtc/stream-pump.ts"
+import { StreamPumps } from "../../src/io/webrtc/stream-pumps.ts"
 import { concat } from "../../src/media/bytes.ts"
 import { RTMP_SERVER_DEFAULTS } from "../../src/rtmp/server-options.ts"
 
@@ -46,7 +46,7 @@ export class TestGateway {
   }
   readonly registry: StreamRegistry
   readonly #ways = new Map<RemoteAddress, (datagram: Uint8Array) => void>()
-  readonly #pumps = new WeakMap<LiveStream, { audio: StreamPump; video: StreamPump }>()
+  readonly #pumps = new WeakMap<LiveStream, StreamPumps>()
 
   constructor(hub: Partial<ReturnType<typeof parseConfig>["hub"]> = {}) {
     const config = parseConfig({ hub })
@@ -69,14 +69,11 @@ export class TestGateway {
   }
 
   /** The pumps of the live stream, as `WebRtcService` keeps them. */
-  get pumps(): { audio: StreamPump; video: StreamPump } {
+  get pumps(): StreamPumps {
     const { stream } = this
     let pumps = this.#pumps.get(stream)
     if (pumps === undefined) {
-      pumps = {
-        audio: new StreamPump(stream.lanes.audioPackets, "audio", "audio", this.fanout),
-        video: new StreamPump(stream.lanes.videoPackets, "video", "video", this.fanout),
-      }
+      pumps = new StreamPumps(stream, "source", this.fanout)
       this.#pumps.set(stream, pumps)
     }
     return pumps

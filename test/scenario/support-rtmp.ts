@@ -73,8 +73,13 @@ export class RtmpSource {
   }
 
   /** The connection breaks. */
+  lose(): void {
+    this.#publisher?.lose("gone")
+  }
+
+  /** The publisher says that it is done. */
   stop(): void {
-    this.#publisher?.stop("gone")
+    this.feed(command(1, "deleteStream", 4, null, 1))
   }
 
   #apply(events: readonly RtmpServerEvent[]): void {
@@ -216,4 +221,4 @@ function splitNalUnits(data: Uint8Array): Uint8Array[] {
   return nalUnits
 }
 
-const ADMISSION = { name: parseStreamName("live", "cam1"), grant: { identity: undefined, ended: () => {} } }
+const ADMISSION = { name: parseStreamName("live", "cam1"), grant: { identity: TOKEN, ended: () => {} } }

@@ -59,6 +59,8 @@ function fakePeer(
     localUfrag: "",
     localPwd: "",
     setup: "passive",
+    setRemote: () => undefined,
+    restartIce: () => ({ ufrag: "", pwd: "" }),
     remote,
     stats: { receivedPackets: 0, receivedBytes: 0, droppedPackets: 0 },
     sendRtcp: (compound) => onRtcp(parseRtcp(compound)),
@@ -118,7 +120,10 @@ export class TestViewer {
       media: [answered("video", "send", hasRtx), answered("audio", "send")],
       stream: gateway.stream,
       pumps: gateway.pumps,
+      videoIndex: 0,
+      grant: EVERYBODY,
       catchUpBitrateBps: 20_000_000,
+      startBitrateBps: 5_000_000,
     })
     this.#viewer.onConnected(keys)
     this.#poll = setInterval(() => this.#askAgain(), 20)
@@ -219,7 +224,14 @@ export class WhipSource {
     })
     const media = [answered("video", "receive"), answered("audio", "receive")]
     const bounds = { maxBitrateBps: 1_000_000, keyframeIntervalMs: 1_000_000 }
-    this.publisher = new WhipPublisher({ ...gateway, ...bounds, peer, media, name: NAME, token: TOKEN })
+    this.publisher = new WhipPublisher({
+      ...gateway,
+      ...bounds,
+      peer,
+      media,
+      name: NAME,
+      grant: { ...EVERYBODY, identity: TOKEN },
+    })
     this.publisher.onConnected()
   }
 
@@ -276,4 +288,5 @@ function keysFrom(seed: number): SrtpKeys {
   return { profile, local: master, remote: master }
 }
 
+const EVERYBODY = { identity: undefined, ended: () => undefined }
 const PAYLOAD_TYPE = { video: 96, rtx: 97, audio: 111 } as const

@@ -1,38 +1,46 @@
 import { randomBytes, randomInt } from "node:crypto"
 import type { AccessGrant } from "../../access/access.ts"
+import { GatewayError } from "../../errors.ts"
 import type { LiveStream } from "../../hub/live-stream.ts"
-import type { SubscriberSession } from "../../hub/session.ts"
-import { parseStreamName } from "../../hub/stream-name.ts"
+import type { StreamName } from "../../hub/stream-name.ts"
 import type { StreamRegistry } from "../../hub/stream-registry.ts"
+import type { VideoCodec } from "../../media/codec.ts"
 import { isVideoTrack } from "../../media/frame.ts"
-import { type AnsweredMedia, answerPlay, answerPublish } from "../../sdp/answer.ts"
+import { type AnsweredMedia, type AvailableMedia, answerPlay, answerPublish } from "../../sdp/answer.ts"
+import { acceptAnswer, createOffer } from "../../sdp/counter-offer.ts"
 import { type Offer, parseOffer } from "../../sdp/offer.ts"
 import type { LocalCandidate, LocalDescription, LocalTrack } from "../../sdp/serialize.ts"
-import type { Logger } from "../log.ts"
+import { type Logger, sessionLabel } from "../log.ts"
 import { describeClose } from "./close-reason.ts"
 import type { PacketFanout } from "./fanout.ts"
-import { StreamPump } from "./stream-pump.ts"
-import type { WebRtcTransport } from "./transport.ts"
-import type { WebRtcPeer, WebRtcPeerEvents } from "./transport-peer.ts"
+import { StreamPumps } from "./stream-pumps.ts"
+import { ANSWER_TIMEOUT_MS, type WebRtcTransport } from "./transport.ts"
+import type { RemoteParameters, WebRtcPeer, WebRtcPeerEvents } from "./transport-peer.ts"
+import { WebRtcSession } from "./webrtc-session.ts"
 import { WhepViewer } from "./whep-viewer.ts"
 import { WhipPublisher } from "./whip-publisher.ts"
 
-/** An offer with all that is known of where it came from. */
+/** An offer that may be answered: its sender was let in. */
 export interface OfferRequest {
-  /** `app/stream` as the client wrote it. */
-  readonly stream: string
+  readonly stream: StreamName
+  /** Empty where a player leaves the offer to us. */
   readonly offerSdp: string
-  /** The permission; told when the session is over. */
-  readonly grant: AccessGrant
   /** Our end of the HTTP connection, where it is known. */
   readonly localAddress: string | undefined
+  /** Whether a player can do with an offer of ours where its own does not fit. */
+  readonly acceptsCounterOffer: boolean
+  readonly grant: AccessGrant
 }
 
-/** A session that was opened. */
+/** A session that was opened, with our answer or our offer. */
 export interface OpenedSession {
   readonly id: string
-  readonly answerSdp: string
+  readonly type: "answer" | "counterOffer"
+  readonly sdp: string
   readonly etag: string
+  /** Until when a counter-offer waits for the player's answer. */
+  readonly validUntil?: Date
+  readonly hasVideo: boolean
 }
 
 /** What the WebRTC side works with. */
@@ -42,107 +50,137 @@ export interface WebRtcServiceOptions {
   readonly registry: StreamRegistry
   readonly logger: Logger
   readonly nowMs: () => number
+  /** What publishers may send, best first. */
+  readonly videoCodecs: readonly VideoCodec[]
   readonly maxBitrateBps: number
+  readonly startBitrateBps: number
   readonly catchUpBitrateBps: number
   readonly keyframeIntervalMs: number
   readonly onBug: (error: unknown) => void
 }
 
-interface Session {
-  readonly peer: WebRtcPeer
-  readonly etag: string
-  readonly remoteUfrag: string
-}
-
 /** Opens WHIP and WHEP sessions from offers, and ends them by id. */
 export class WebRtcService {
   readonly #options: WebRtcServiceOptions
-  readonly #sessions = new Map<string, Session>()
-  readonly #pumps = new WeakMap<LiveStream, { audio: StreamPump; video: StreamPump }>()
+  readonly #sessions = new Map<string, WebRtcSession>()
+  readonly #pumps = new WeakMap<LiveStream, StreamPumps>()
   #streamsSeen = 0
 
   constructor(options: WebRtcServiceOptions) {
     this.#options = options
   }
 
-  /** WHIP. Throws `stream.name`, `stream.busy`, `sdp.*`, `session.limit` and `gateway.closing`. */
-  publish(request: OfferRequest): OpenedSession {
-    const name = parseName(request.stream)
-    return this.#open(request, { takesMedia: true }, (offer, local, peer) => {
-      const { sdp, media } = answerPublish(offer, local, { codecs: ["h264"] })
-      const publisher = new WhipPublisher({ ...this.#options, peer, media, name, grant: request.grant })
+  /** WHIP. Throws `stream.busy`, `sdp.*`, `session.limit` and `gateway.closing`. */
+  publish({ stream: name, offerSdp, localAddress, grant }: OfferRequest): OpenedSession {
+    const { videoCodecs } = this.#options
+    const offer = parseOffer(offerSdp)
+    return this.#open("whip", localAddress, remoteParameters(offer), ({ peer, local, session }) => {
+      const { sdp, media, remote } = answerPublish(offer, local, { codecs: videoCodecs })
+      const publisher = new WhipPublisher({ ...this.#options, peer, media, name, grant })
+      session.begin({ remote, media })
       const events: WebRtcPeerEvents = {
         connected: () => publisher.onConnected(),
         rtp: (packet) => publisher.onRtp(packet),
         rtcp: (compound) => publisher.onRtcp(compound),
         closed: (reason) => publisher.onClosed(reason),
       }
-      return { sdp, events }
+      return { type: "answer", sdp, events, hasVideo: media.some(({ kind }) => kind === "video") }
     })
   }
 
-  /** WHEP. Throws `stream.name`, `stream.not_live`, `sdp.*`, `session.limit` and `gateway.closing`. */
+  /** WHEP. Throws `stream.not_live`, `sdp.*`, `session.limit` and `gateway.closing`. */
   play(request: OfferRequest): OpenedSession {
-    const stream = this.#options.registry.find(parseName(request.stream))
-    return this.#open(request, { takesMedia: false }, (offer, local, peer) => {
-      const available = { audio: true, video: this.#isSoundOnly(stream) ? (false as const) : videoFacts(stream) }
-      const { sdp, media } = answerPlay(offer, local, localTracks(), available)
-      const viewer = this.#addViewer(peer, media, stream)
-      const events: WebRtcPeerEvents = {
-        connected: (keys) => viewer.onConnected(keys),
-        rtcp: (compound) => viewer.onRtcp(compound),
-        closed: (reason) => {
-          viewer.onClosed(reason)
-          this.#tellEnd(request, viewer, describeClose(reason))
-        },
-      }
-      return { sdp, events }
-    })
+    const stream = this.#options.registry.find(request.stream)
+    if (request.offerSdp === "" && request.acceptsCounterOffer) return this.#offer(request, stream)
+    try {
+      return this.#answer(request, stream)
+    } catch (error) {
+      const isMismatch = error instanceof GatewayError && error.code === "sdp.not_acceptable"
+      if (isMismatch && request.acceptsCounterOffer) return this.#offer(request, stream)
+      throw error
+    }
   }
 
-  /** What a PATCH needs to know of a session; undefined where there is none. */
-  find(id: string): { readonly etag: string; readonly remoteUfrag: string } | undefined {
+  find(id: string): WebRtcSession | undefined {
     return this.#sessions.get(id)
   }
 
   /** Ends a session because its owner says so; false where there is none. */
   end(id: string): boolean {
     const session = this.#sessions.get(id)
-    session?.peer.close("ended by DELETE")
+    session?.end("ended by DELETE")
     return session !== undefined
   }
 
-  /** A publisher may begin with one kind and send the other a moment later, so this takes a while to tell. */
-  #isSoundOnly(stream: LiveStream): boolean {
-    const { audio, video } = stream.sources
-    return audio !== undefined && video === undefined && stream.timelineUs(this.#options.nowMs()) > SETTLED_US
+  #answer({ offerSdp, localAddress, grant }: OfferRequest, stream: LiveStream): OpenedSession {
+    const offer = parseOffer(offerSdp)
+    return this.#open("whep", localAddress, remoteParameters(offer), ({ peer, local, session }) => {
+      const { sdp, media, remote } = answerPlay(offer, local, localTracks(), this.#available(stream))
+      const videoIndex = offer.media.findIndex(({ kind }) => kind === "video")
+      const viewer = this.#addViewer(peer, media, videoIndex, stream, grant)
+      session.begin({ remote, media, viewer })
+      const events: WebRtcPeerEvents = {
+        connected: (keys) => viewer.onConnected(keys),
+        rtcp: (compound) => viewer.onRtcp(compound),
+        closed: (reason) => viewer.onClosed(reason),
+      }
+      return { type: "answer", sdp, events, hasVideo: media.some(({ kind }) => kind === "video") }
+    })
   }
 
-  #addViewer(peer: WebRtcPeer, media: readonly AnsweredMedia[], stream: LiveStream): WhepViewer {
-    return new WhepViewer({ ...this.#options, peer, media, stream, pumps: this.#pumpsOf(stream) })
+  /** Makes an offer to a player, draft-ietf-wish-whep section 4.3.2, which counts as a viewer once it has answered. */
+  #offer({ localAddress, grant }: OfferRequest, stream: LiveStream): OpenedSession {
+    return this.#open("whep", localAddress, undefined, ({ peer, local, session }) => {
+      const available = this.#available(stream)
+      const { sdp, pending } = createOffer(local, localTracks(), available)
+      let viewer: WhepViewer | undefined
+      session.awaitAnswer((answerSdp) => {
+        const { media, remote } = acceptAnswer(pending, answerSdp)
+        viewer = this.#addViewer(peer, media, pending.kinds.indexOf("video"), stream, grant)
+        return { remote, media, viewer }
+      })
+      const events: WebRtcPeerEvents = {
+        connected: (keys) => viewer?.onConnected(keys),
+        rtcp: (compound) => viewer?.onRtcp(compound),
+        closed: (reason) => {
+          const neverBegan = {
+            sessionId: sessionLabel(peer.id),
+            reason: describeClose(reason),
+            durationMs: 0,
+            bytes: 0,
+          }
+          if (viewer === undefined) grant.ended(neverBegan)
+          else viewer.onClosed(reason)
+        },
+      }
+      return { type: "counterOffer", sdp, events, hasVideo: available.video !== false }
+    })
   }
 
-  #tellEnd({ grant }: OfferRequest, session: SubscriberSession, reason: string): void {
-    const nowMs = this.#options.nowMs()
-    const { startedAtMs, bytes } = session.describe(nowMs)
-    grant.ended({ sessionId: session.id, reason, durationMs: Math.round(nowMs - startedAtMs), bytes })
+  #addViewer(
+    peer: WebRtcPeer,
+    media: readonly AnsweredMedia[],
+    videoIndex: number,
+    stream: LiveStream,
+    grant: AccessGrant,
+  ): WhepViewer {
+    const pumps = this.#pumpsOf(stream)
+    return new WhepViewer({ ...this.#options, peer, media, videoIndex, stream, grant, pumps })
   }
 
   #open(
-    { offerSdp, localAddress }: OfferRequest,
-    { takesMedia }: { readonly takesMedia: boolean },
-    answer: (offer: Offer, local: LocalDescription, peer: WebRtcPeer) => { sdp: string; events: WebRtcPeerEvents },
+    role: "whip" | "whep",
+    localAddress: string | undefined,
+    remote: RemoteParameters | undefined,
+    negotiate: (side: OurSide) => Negotiated,
   ): OpenedSession {
-    const { transport } = this.#options
-    const offer = parseOffer(offerSdp)
-    const { fingerprints, dtlsRole, ufrag } = offer.remote
-    // The session's own events are known only once the answer is, which needs the peer.
+    // The session's own events are known only once the negotiation is over, which needs the peer.
     let events: WebRtcPeerEvents = {}
-    const peer = transport.open({
-      remote: { fingerprints, dtlsRole, ufrag },
+    const peer = this.#options.transport.open({
+      ...(remote !== undefined && { remote }),
       events: {
         connected: (keys) => events.connected?.(keys),
-        ...(takesMedia && { rtp: (packet: Uint8Array) => events.rtp?.(packet) }),
+        ...(role === "whip" && { rtp: (packet: Uint8Array) => events.rtp?.(packet) }),
         rtcp: (compound) => events.rtcp?.(compound),
         closed: (reason) => {
           this.#sessions.delete(peer.id)
@@ -151,11 +189,14 @@ export class WebRtcService {
       },
     })
     try {
-      const answered = answer(offer, this.#describe(peer, localAddress), peer)
-      events = answered.events
-      const etag = randomBytes(12).toString("base64url")
-      this.#sessions.set(peer.id, { peer, etag, remoteUfrag: ufrag })
-      return { id: peer.id, answerSdp: answered.sdp, etag }
+      const local = this.#describe(peer, localAddress)
+      const session = new WebRtcSession({ role, peer, candidates: local.candidates })
+      const negotiated = negotiate({ peer, local, session })
+      events = negotiated.events
+      this.#sessions.set(session.id, session)
+      const { type, sdp, hasVideo } = negotiated
+      const validUntil = new Date(Date.now() + ANSWER_TIMEOUT_MS)
+      return { id: session.id, type, sdp, hasVideo, etag: session.etag, ...(type === "counterOffer" && { validUntil }) }
     } catch (error) {
       peer.close("the offer was refused")
       throw error
@@ -174,33 +215,53 @@ export class WebRtcService {
     }
   }
 
-  #pumpsOf(stream: LiveStream): { audio: StreamPump; video: StreamPump } {
+  /** What the stream has; a publisher may begin with one kind and send the other a moment later, so that takes a while to tell. */
+  #available(stream: LiveStream): AvailableMedia {
+    const { audio, video } = stream.sources
+    const isSettled = stream.timelineUs(this.#options.nowMs()) > SETTLED_US
+    const isSoundOnly = audio !== undefined && video === undefined && isSettled
+    const isMute = video === "packets" && audio === undefined
+    return { audio: !isMute, video: isSoundOnly ? false : videoFacts(stream) }
+  }
+
+  #pumpsOf(stream: LiveStream): StreamPumps {
     let pumps = this.#pumps.get(stream)
     if (pumps === undefined) {
-      const id = `${stream.name} ${++this.#streamsSeen}`
-      const { fanout } = this.#options
-      pumps = {
-        audio: new StreamPump(stream.lanes.audioPackets, "audio", `${id} audio`, fanout),
-        video: new StreamPump(stream.lanes.videoPackets, "video", `${id} video`, fanout),
-      }
+      pumps = new StreamPumps(stream, `${stream.name} ${++this.#streamsSeen}`, this.#options.fanout)
       this.#pumps.set(stream, pumps)
     }
     return pumps
   }
 }
 
-function parseName(stream: string) {
-  const slash = stream.indexOf("/")
-  return parseStreamName(stream.slice(0, slash), stream.slice(slash + 1))
+/** What a negotiation works with. */
+interface OurSide {
+  readonly peer: WebRtcPeer
+  readonly local: LocalDescription
+  readonly session: WebRtcSession
 }
 
-/** The profile of the stream, second byte of its SPS, so that the viewer's matching payload type is chosen. */
-function videoFacts(stream: LiveStream): { readonly codec: "h264"; readonly profileIdc?: number } {
+/** What it comes to. */
+interface Negotiated {
+  readonly type: OpenedSession["type"]
+  readonly sdp: string
+  readonly hasVideo: boolean
+  readonly events: WebRtcPeerEvents
+}
+
+function remoteParameters({ remote: { fingerprints, dtlsRole, ufrag } }: Offer): RemoteParameters {
+  return { fingerprints, dtlsRole, ufrag }
+}
+
+/** The codec of the stream and, with H.264, the profile in its SPS, so that the viewer's matching payload type is chosen. */
+function videoFacts(stream: LiveStream): { readonly codec: VideoCodec; readonly profileIdc?: number } {
+  const codec = stream.videoCodec ?? "h264"
+  if (codec !== "h264") return { codec }
   for (const track of stream.tracks) {
     const profileIdc = isVideoTrack(track) ? track.sps[0]?.[1] : undefined
-    if (profileIdc !== undefined) return { codec: "h264", profileIdc }
+    if (profileIdc !== undefined) return { codec, profileIdc }
   }
-  return { codec: "h264" }
+  return { codec }
 }
 
 /** By then a publisher has sent something of all that it sends. */

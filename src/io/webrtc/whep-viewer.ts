@@ -1,45 +1,62 @@
-import { randomInt } from "node:crypto"
+import { randomBytes } from "node:crypto"
+import type { AccessGrant } from "../../access/access.ts"
 import type { LiveStream } from "../../hub/live-stream.ts"
-import type { SessionFacts, SubscriberSession } from "../../hub/session.ts"
+import type { SessionFacts, StreamEvent, SubscriberSession } from "../../hub/session.ts"
+import { CODEC_TITLES } from "../../media/codec.ts"
 import { CLOCK_RATE_HZ } from "../../media/packet.ts"
+import { RateMeter } from "../../media/rate-meter.ts"
 import { usToTicks } from "../../media/time.ts"
 import { unixUsToNtp } from "../../rtp/ntp.ts"
 import { roundTripMs } from "../../rtp/round-trip.ts"
 import { parseRtcp, type RtcpPacket, serializeRtcp } from "../../rtp/rtcp.ts"
+import { LossBasedEstimate } from "../../rtp/send-rate.ts"
 import type { AnsweredMedia } from "../../sdp/answer.ts"
-import type { LocalTrack } from "../../sdp/serialize.ts"
+import { type WhepEvent, WhepEventFeeds } from "../../whep/event-feeds.ts"
 import { type Logger, sessionLabel } from "../log.ts"
 import { describeClose } from "./close-reason.ts"
-import type { PacketFanout, ViewerId, ViewerTrack } from "./fanout.ts"
+import type { PacketFanout, ViewerId } from "./fanout.ts"
 import type { SrtpKeys } from "./srtp/keys.ts"
-import type { StreamPump } from "./stream-pump.ts"
+import type { StreamPumps } from "./stream-pumps.ts"
 import type { PeerCloseReason, WebRtcPeer } from "./transport-peer.ts"
+import { WhepLayers } from "./whep-layers.ts"
+import { planTracks, type WhepTrack } from "./whep-tracks.ts"
 import { WhepVideo } from "./whep-video.ts"
 
 /** What a viewer works with. */
 export interface WhepViewerOptions {
   readonly peer: WebRtcPeer
   readonly media: readonly AnsweredMedia[]
+  /** Index of the video's m-line. */
+  readonly videoIndex: number
   readonly stream: LiveStream
+  readonly grant: AccessGrant
   readonly fanout: PacketFanout
-  readonly pumps: { readonly audio: StreamPump; readonly video: StreamPump }
+  readonly pumps: StreamPumps
   readonly logger: Logger
   readonly nowMs: () => number
   readonly catchUpBitrateBps: number
+  readonly startBitrateBps: number
   /** An error that nobody expected. */
   readonly onBug: (error: unknown) => void
 }
 
-/** One WHEP viewer: joins the fan-out when it is connected, answers its requests, and sends it reports. */
+/** One WHEP viewer: joins the fan-out when it is connected, answers its requests, and sends it reports and events. */
 export class WhepViewer implements SubscriberSession {
   readonly id: string
   readonly protocol = "whep"
+  readonly events = new WhepEventFeeds(
+    () => randomBytes(18).toString("base64url"),
+    () => this.#greeting(),
+  )
+  readonly layers: WhepLayers
   readonly #options: WhepViewerOptions
   readonly #logger: Logger
-  readonly #tracks: readonly ViewerTrackPlan[]
+  readonly #tracks: readonly WhepTrack[]
   readonly #startedAtMs: number
   /** Unix time at which the stream's timeline was 0. */
   readonly #epochUs: number
+  readonly #estimate = new LossBasedEstimate({ sentBps: (nowMs) => this.#rate.bitrateBps(nowMs) })
+  readonly #rate = new RateMeter(RATE_WINDOW_MS)
   readonly #totals = { packets: 0, bytes: 0, resent: 0, keyframeRequests: 0, lostPackets: 0 }
   #viewerId: ViewerId | undefined
   #video: WhepVideo | undefined
@@ -56,10 +73,8 @@ export class WhepViewer implements SubscriberSession {
     this.#logger = options.logger.child({ session: sessionLabel(peer.id), stream: stream.name, protocol: "whep" })
     this.#startedAtMs = nowMs()
     this.#epochUs = Date.now() * 1000 - stream.timelineUs(this.#startedAtMs)
-    this.#tracks = media.flatMap((section) => {
-      const { kind, local } = section
-      return local === undefined ? [] : [{ kind, local, pump: pumps[kind], track: viewerTrack(section, local) }]
-    })
+    this.#tracks = planTracks(media, pumps)
+    this.layers = new WhepLayers({ ...options, mediaId: String(options.videoIndex) })
     stream.addSubscriber(this)
     this.#logger.debug("viewer answered")
   }
@@ -67,8 +82,9 @@ export class WhepViewer implements SubscriberSession {
   /** Keys are agreed: media starts. */
   onConnected(keys: SrtpKeys): void {
     const { fanout, peer, nowMs, stream, catchUpBitrateBps } = this.#options
-    const { address, port } = peer.remote
-    this.#logger.info({ remote: `${address}:${port}`, profile: keys.profile }, "viewer connected")
+    const { address, port, transport } = peer.remote
+    const codecs = this.#options.media.map(({ codec }) => codec)
+    this.#logger.info({ remote: `${address}:${port}`, transport, profile: keys.profile, codecs }, "viewer connected")
     const tracks = this.#tracks.map(({ track }) => track)
     const viewerId = fanout.addViewer({ remote: peer.remote, keys, tracks })
     this.#viewerId = viewerId
@@ -88,8 +104,9 @@ export class WhepViewer implements SubscriberSession {
         onError: (error) => this.#fail(error),
       })
       stream.requestKeyframe(nowMs())
+      this.layers.apply(this.#video, undefined)
     }
-    this.#reportTimer = setInterval(() => this.#sendReports(), REPORT_INTERVAL_MS)
+    this.#reportTimer = setInterval(() => this.#onSecond(), REPORT_INTERVAL_MS)
   }
 
   /** Takes a decrypted compound packet. Throws `rtcp.packet`. */
@@ -102,45 +119,81 @@ export class WhepViewer implements SubscriberSession {
     this.#stop(describeClose(reason))
   }
 
+  onStreamEvent(event: StreamEvent): void {
+    switch (event.type) {
+      case "active":
+      case "inactive":
+        this.events.push({ type: event.type, data: {} })
+        return
+      case "layers":
+        this.events.push(this.#layersEvent())
+        this.#applyLayers()
+        return
+      case "viewers":
+        this.events.push(viewerCount(event.count))
+        return
+      case "codec":
+        this.#onCodecChange()
+    }
+  }
+
+  /** The viewer wants other layers than before. Throws `sdp.unsupported` for one that the stream does not have. */
+  selectLayer(constraint: Parameters<WhepLayers["select"]>[0]): void {
+    this.layers.select(constraint)
+    this.#applyLayers()
+  }
+
   end(reason: string): void {
     this.#options.peer.close(reason)
     this.#stop(reason)
   }
 
   describe(nowMs: number): SessionFacts {
-    const { address, port } = this.#options.peer.remote
-    const sent = { packets: 0, bytes: 0 }
-    for (const { track } of this.#viewerId === undefined ? [] : this.#tracks) {
-      const stats = this.#options.fanout.stats(this.#viewerId as ViewerId, track.trackId)
-      sent.packets += stats?.packetCount ?? 0
-      sent.bytes += stats?.octetCount ?? 0
-    }
+    const { remote } = this.#options.peer
+    const { packets, bytes } = this.#sent()
     return {
-      ...sent,
-      remoteAddress: `${address}:${port}`,
-      transport: "udp",
+      remoteAddress: remote.isKnown ? `${remote.address}:${remote.port}` : undefined,
+      transport: remote.transport,
       startedAtMs: this.#startedAtMs,
-      bitrateBps: Math.round((8000 * sent.bytes) / Math.max(1, nowMs - this.#startedAtMs)),
+      packets,
+      bytes,
+      bitrateBps: this.#rate.bitrateBps(nowMs),
       lostPackets: this.#totals.lostPackets,
       ...(this.#roundTripMs !== undefined && { roundTripMs: this.#roundTripMs }),
-      codecs: this.#options.media.map(({ codec }) => codec),
+      ...(this.layers.rid !== undefined && { layer: this.layers.rid }),
+      codecs: this.#options.media.map(({ codec }) => CODEC_TITLES[codec]),
     }
   }
 
   #onRtcpPacket(packet: RtcpPacket): void {
-    const { fanout } = this.#options
-    if (packet.type === "nack") {
-      const requested = this.#tracks.find(({ local }) => local.ssrc === packet.mediaSsrc)
-      if (requested === undefined || this.#viewerId === undefined) return
-      fanout.resend(this.#viewerId, requested.track.trackId, packet.sequenceNumbers.slice(0, MAX_RESENT_AT_ONCE))
-    } else if (packet.type === "pli" || packet.type === "fir") {
-      this.#onKeyframeRequest()
-    } else if (packet.type === "receiver_report") {
-      for (const block of packet.reports) {
-        const isVideo = this.#tracks.some(({ kind, local }) => kind === "video" && local.ssrc === block.ssrc)
-        if (isVideo) this.#totals.lostPackets = Math.max(0, block.cumulativeLost)
-        this.#roundTripMs = roundTripMs(block, this.#unixUs()) ?? this.#roundTripMs
+    const { fanout, nowMs } = this.#options
+    switch (packet.type) {
+      case "nack": {
+        const requested = this.#tracks.find(({ local }) => local.ssrc === packet.mediaSsrc)
+        if (requested === undefined || this.#viewerId === undefined) return
+        const numbers = packet.sequenceNumbers.slice(0, MAX_RESENT_AT_ONCE)
+        fanout.resend(this.#viewerId, requested.track.trackId, numbers)
+        return
       }
+      case "pli":
+      case "fir":
+        this.#onKeyframeRequest()
+        return
+      case "remb":
+        this.#estimate.onRemb(packet.bitrateBps, nowMs())
+        return
+      case "transport_feedback":
+        this.#estimate.onTransportFeedback(packet, nowMs())
+        return
+      case "receiver_report":
+        for (const block of packet.reports) {
+          const isVideo = this.#tracks.some(({ kind, local }) => kind === "video" && local.ssrc === block.ssrc)
+          if (isVideo) {
+            this.#totals.lostPackets = Math.max(0, block.cumulativeLost)
+            this.#estimate.onReport(block, nowMs())
+          }
+          this.#roundTripMs = roundTripMs(block, this.#unixUs()) ?? this.#roundTripMs
+        }
     }
   }
 
@@ -148,12 +201,21 @@ export class WhepViewer implements SubscriberSession {
   #onKeyframeRequest(): void {
     const { nowMs, stream } = this.#options
     this.#totals.keyframeRequests++
-    const run = stream.lanes.videoPackets.cached
+    const run = this.#video?.current.cached
     const before = this.#lastRequest
-    const isUnanswered = before?.run === run && nowMs() - before.atMs >= UNANSWERED_MS
+    const isUnanswered = before !== undefined && before.run === run && nowMs() - before.atMs >= UNANSWERED_MS
     if (stream.sources.video === "frames" || isUnanswered) this.#video?.restart()
     if (before?.run !== run) this.#lastRequest = { run, atMs: nowMs() }
-    stream.requestKeyframe(nowMs())
+    stream.requestKeyframe(nowMs(), this.layers.rid)
+  }
+
+  #onSecond(): void {
+    const { nowMs } = this.#options
+    const before = this.#totals.bytes
+    Object.assign(this.#totals, this.#sent())
+    this.#rate.add(this.#totals.bytes - before, nowMs())
+    this.#sendReports()
+    this.#applyLayers()
   }
 
   /** Reports join the tracks' clocks, so that the viewer can bring sound and picture together. */
@@ -180,6 +242,30 @@ export class WhepViewer implements SubscriberSession {
     }
   }
 
+  #applyLayers(): void {
+    if (this.#video === undefined || this.#isEnded) return
+    this.layers.apply(this.#video, this.#estimate.estimateBps(this.#options.nowMs()))
+  }
+
+  /** What was agreed on does not hold any more; a new session can agree on the new codec. */
+  #onCodecChange(): void {
+    const codec = this.#options.stream.videoCodec
+    if (this.#options.media.every((section) => section.kind === "audio" || section.codec === codec)) return
+    this.events.push({ type: "reconnect", data: {} })
+    this.#options.peer.close("the stream's video has another codec now")
+  }
+
+  /** What a new feed of events begins with: how things stand. */
+  #greeting(): WhepEvent[] {
+    const { stream } = this.#options
+    const active: WhepEvent[] = stream.publisher === undefined ? [] : [{ type: "active", data: {} }]
+    return [...active, this.#layersEvent(), viewerCount(stream.subscribers.size)]
+  }
+
+  #layersEvent(): WhepEvent {
+    return { type: "layers", data: { [this.layers.mediaId]: this.layers.list() } }
+  }
+
   #unixUs(): number {
     return this.#epochUs + this.#options.stream.timelineUs(this.#options.nowMs())
   }
@@ -194,53 +280,43 @@ export class WhepViewer implements SubscriberSession {
     this.#isEnded = true
     clearInterval(this.#reportTimer)
     this.#leave()
-    this.#options.stream.removeSubscriber(this)
-    const durationMs = Math.round(this.#options.nowMs() - this.#startedAtMs)
+    const { stream, nowMs, grant } = this.#options
+    stream.removeSubscriber(this)
+    this.events.end()
+    const durationMs = Math.round(nowMs() - this.#startedAtMs)
     const roundTripMs = this.#roundTripMs === undefined ? undefined : Math.round(this.#roundTripMs)
     this.#logger.info({ reason, durationMs, ...this.#totals, roundTripMs }, "viewer gone")
+    grant.ended({ sessionId: sessionLabel(this.id), reason, durationMs, bytes: this.#totals.bytes })
+  }
+
+  #sent(): { packets: number; bytes: number; resent: number } {
+    const sent = { packets: 0, bytes: 0, resent: 0 }
+    for (const { track } of this.#tracks) {
+      const stats = this.#viewerId === undefined ? undefined : this.#options.fanout.stats(this.#viewerId, track.trackId)
+      sent.packets += stats?.packetCount ?? 0
+      sent.bytes += stats?.octetCount ?? 0
+      sent.resent += stats?.resentCount ?? 0
+    }
+    return sent
   }
 
   #leave(): void {
     if (this.#viewerId === undefined) return
-    for (const { kind, pump, track } of this.#tracks) {
-      const stats = this.#options.fanout.stats(this.#viewerId, track.trackId)
-      this.#totals.packets += stats?.packetCount ?? 0
-      this.#totals.bytes += stats?.octetCount ?? 0
-      this.#totals.resent += stats?.resentCount ?? 0
-      if (kind === "audio") pump.detach()
-    }
+    Object.assign(this.#totals, this.#sent())
+    for (const { kind, pump } of this.#tracks) if (kind === "audio") pump.detach()
     this.#video?.close()
     this.#options.fanout.removeViewer(this.#viewerId)
+    this.#viewerId = undefined
   }
 }
 
-interface ViewerTrackPlan {
-  readonly kind: "audio" | "video"
-  readonly local: LocalTrack
-  readonly pump: StreamPump
-  readonly track: ViewerTrack
-}
-
-function viewerTrack(media: AnsweredMedia, local: LocalTrack): ViewerTrack {
-  const { kind, mid, extensionIds, payloadType, rtxPayloadType } = media
-  const { mid: midId, rid: _rid, repairedRid: _repairedRid, absSendTime, transportCc, ...passed } = extensionIds
-  return {
-    trackId: kind,
-    ssrc: local.ssrc,
-    payloadType,
-    firstSequenceNumber: randomInt(1, 2 ** 15),
-    timestampOffset: randomInt(2 ** 32),
-    extensions: {
-      ...(mid !== undefined && midId !== undefined && { mid: { id: midId, value: mid } }),
-      ...(absSendTime !== undefined && { absSendTime }),
-      ...(transportCc !== undefined && { transportCc }),
-      passed,
-    },
-    ...(rtxPayloadType !== undefined && { rtx: { ssrc: local.rtxSsrc, payloadType: rtxPayloadType } }),
-  }
+function viewerCount(viewercount: number): WhepEvent {
+  return { type: "viewercount", data: { viewercount } }
 }
 
 const REPORT_INTERVAL_MS = 1_000
+/** Bytes are counted once a second. */
+const RATE_WINDOW_MS = 4_000
 const UNANSWERED_MS = 1_000
 /** One datagram can ask for thousands; a second of a good stream is plenty. */
 const MAX_RESENT_AT_ONCE = 256

@@ -1,15 +1,20 @@
 import { randomInt } from "node:crypto"
+import type { AccessGrant } from "../../access/access.ts"
 import type { LiveStream } from "../../hub/live-stream.ts"
 import type { PublisherSession, SessionFacts } from "../../hub/session.ts"
 import type { StreamName } from "../../hub/stream-name.ts"
 import type { StreamRegistry } from "../../hub/stream-registry.ts"
-import { parseRtpPacket } from "../../rtp/packet.ts"
+import { CODEC_TITLES } from "../../media/codec.ts"
+import { RateMeter } from "../../media/rate-meter.ts"
+import { parseRtpPacket, type RtpPacket, readHeaderExtension } from "../../rtp/packet.ts"
 import { parseRtcp, type RtcpPacket, serializeRtcp } from "../../rtp/rtcp.ts"
 import { PublisherClock } from "../../rtp/timeline-clock.ts"
+import { TransportFeedbackRecorder } from "../../rtp/transport-feedback.ts"
 import type { AnsweredMedia } from "../../sdp/answer.ts"
 import { type Logger, sessionLabel } from "../log.ts"
 import { describeClose } from "./close-reason.ts"
 import type { PeerCloseReason, WebRtcPeer } from "./transport-peer.ts"
+import { WhipDemux } from "./whip-demux.ts"
 import { WhipTrack } from "./whip-track.ts"
 
 /** What a WHIP publication works with. */
@@ -17,7 +22,7 @@ export interface WhipPublisherOptions {
   readonly peer: WebRtcPeer
   readonly media: readonly AnsweredMedia[]
   readonly name: StreamName
-  readonly token: string | undefined
+  readonly grant: AccessGrant
   readonly registry: StreamRegistry
   readonly logger: Logger
   readonly nowMs: () => number
@@ -34,41 +39,42 @@ export class WhipPublisher implements PublisherSession {
   readonly #options: WhipPublisherOptions
   readonly #logger: Logger
   readonly #stream: LiveStream
+  readonly #demux: WhipDemux
   readonly #tracks: readonly WhipTrack[]
   readonly #localSsrc = randomInt(1, 2 ** 32)
   readonly #startedAtMs: number
+  readonly #rate = new RateMeter()
+  #transportFeedback: TransportFeedbackRecorder | undefined
   #reportTimer: NodeJS.Timeout | undefined
   #feedbackTimer: NodeJS.Timeout | undefined
   #lastMediaMs: number
+  #wasConnected = false
   #isEnded = false
 
   /** Takes the name in the registry. Throws `stream.busy` or `session.limit`. */
   constructor(options: WhipPublisherOptions) {
     const { peer, media, name, registry, nowMs } = options
     this.id = peer.id
-    this.identity = options.token
+    this.identity = options.grant.identity
     this.#options = options
     this.#logger = options.logger.child({ session: sessionLabel(peer.id), stream: name, protocol: "whip" })
     this.#startedAtMs = nowMs()
     this.#lastMediaMs = this.#startedAtMs
     this.#stream = registry.publish(name, this, this.#startedAtMs)
+    this.#demux = new WhipDemux(media)
     const clock = new PublisherClock(this.#stream.startUs(this.#startedAtMs))
-    const { videoPackets, audioPackets } = this.#stream.lanes
-    this.#tracks = media.map((section) => {
-      const lane = section.kind === "video" ? videoPackets : audioPackets
-      const { keyframeIntervalMs } = options
-      return new WhipTrack({
-        media: section,
-        clock,
-        previous: lane.last,
-        localSsrc: this.#localSsrc,
-        keyframeIntervalMs,
-      })
+    this.#tracks = media.flatMap((section) => {
+      if (section.rids.length === 0) return [this.#createTrack(section, undefined, clock)]
+      return section.rids.map((rid) => this.#createTrack(section, rid, clock))
     })
-    for (const { kind } of media) {
-      if (kind === "video") this.#stream.useVideo("packets", "h264")
-      else this.#stream.useAudio("packets")
+    for (const { codec } of media) {
+      if (codec === "opus") this.#stream.useAudio("packets")
+      else this.#stream.useVideo("packets", codec)
     }
+    const hasTransportFeedback = media.some(
+      ({ feedback, extensionIds }) => feedback.includes("transport-cc") && extensionIds.transportCc !== undefined,
+    )
+    if (hasTransportFeedback) this.#transportFeedback = new TransportFeedbackRecorder({ senderSsrc: this.#localSsrc })
     this.#logger.debug("publisher answered")
   }
 
@@ -78,22 +84,28 @@ export class WhipPublisher implements PublisherSession {
 
   /** Media may come from now on. */
   onConnected(): void {
-    const { address, port } = this.#options.peer.remote
-    const tracks = this.#tracks.map(({ kind }) => kind)
-    this.#logger.info({ remote: `${address}:${port}`, tracks }, "publisher connected")
+    this.#wasConnected = true
+    const { address, port, transport } = this.#options.peer.remote
+    const tracks = this.#tracks.map(({ kind, rid }) => (rid === undefined ? kind : `${kind} ${rid}`))
+    const codecs = this.#options.media.map(({ codec }) => codec)
+    this.#logger.info({ remote: `${address}:${port}`, transport, tracks, codecs }, "publisher connected")
     this.#sendReports()
     this.#reportTimer = setInterval(() => this.#sendReports(), REPORT_INTERVAL_MS)
     this.#feedbackTimer = setInterval(() => this.#sendFeedback(), FEEDBACK_INTERVAL_MS)
   }
 
-  /** Takes a decrypted packet; one of a payload type that was not agreed on is dropped. Throws `rtp.packet`. */
+  /** Takes a decrypted packet; one of a payload type or layer that was not agreed on is dropped. Throws `rtp.packet`. */
   onRtp(bytes: Uint8Array): void {
     if (this.#isEnded) return
-    this.#lastMediaMs = this.#options.nowMs()
+    const nowMs = this.#options.nowMs()
+    this.#lastMediaMs = nowMs
+    this.#rate.add(bytes.length, nowMs)
     const packet = parseRtpPacket(bytes)
-    const track = this.#tracks.find((candidate) => candidate.takes(packet.payloadType))
-    const batch = track?.push(packet, this.#stream.timelineUs(this.#options.nowMs()))
-    if (batch !== undefined) this.#stream.pushPackets(batch)
+    const route = this.#demux.route(packet)
+    const arrivalUs = this.#stream.timelineUs(nowMs)
+    if (route !== undefined) this.#recordArrival(packet, route.media, arrivalUs)
+    const track = this.#tracks.find(({ kind, rid }) => kind === route?.media.kind && rid === route.rid)
+    track?.push(packet, arrivalUs)
   }
 
   /** Takes a decrypted compound packet. Throws `rtcp.packet`. */
@@ -106,11 +118,15 @@ export class WhipPublisher implements PublisherSession {
 
   /** The transport is gone. */
   onClosed(reason: PeerCloseReason): void {
-    this.#stop(describeClose(reason), reason.type === "silent" || reason.type === "failed")
+    const isLost = reason.type === "silent" || reason.type === "failed"
+    this.#stop(describeClose(reason), isLost && this.#wasConnected)
   }
 
-  requestKeyframe(): void {
-    for (const track of this.#tracks) if (track.kind === "video") track.wantKeyframe(this.#nowOnTimelineMs())
+  requestKeyframe(wantedRid?: string): void {
+    for (const track of this.#tracks) {
+      const isWanted = track.kind === "video" && (wantedRid === undefined || track.rid === wantedRid)
+      if (isWanted) track.wantKeyframe(this.#nowOnTimelineMs())
+    }
     this.#sendFeedback()
   }
 
@@ -120,20 +136,41 @@ export class WhipPublisher implements PublisherSession {
   }
 
   describe(nowMs: number): SessionFacts {
-    const { address, port } = this.#options.peer.remote
+    const { remote, stats } = this.#options.peer
     const sum = (count: (totals: WhipTrack["totals"]) => number) =>
       this.#tracks.reduce((total, track) => total + count(track.totals), 0)
-    const bytes = sum((totals) => totals.bytes)
     return {
-      remoteAddress: `${address}:${port}`,
-      transport: "udp",
+      remoteAddress: remote.isKnown ? `${remote.address}:${remote.port}` : undefined,
+      transport: remote.transport,
       startedAtMs: this.#startedAtMs,
-      bytes,
-      bitrateBps: Math.round((8000 * bytes) / Math.max(1, nowMs - this.#startedAtMs)),
+      bytes: stats.receivedBytes,
+      bitrateBps: this.#rate.bitrateBps(nowMs),
       packets: sum((totals) => totals.packets),
       lostPackets: sum((totals) => totals.lost),
-      codecs: this.#options.media.map(({ codec }) => codec),
+      codecs: this.#options.media.map(({ codec }) => CODEC_TITLES[codec]),
     }
+  }
+
+  #createTrack(media: AnsweredMedia, rid: string | undefined, clock: PublisherClock): WhipTrack {
+    const { lanes } = this.#stream
+    const lane = media.kind === "video" ? this.#stream.videoPacketLane(rid) : lanes.audioPackets
+    return new WhipTrack({
+      media,
+      rid,
+      emit: (batch) => this.#stream.pushPackets(batch, rid),
+      clock,
+      previous: lane.last,
+      localSsrc: this.#localSsrc,
+      keyframeIntervalMs: this.#options.keyframeIntervalMs,
+    })
+  }
+
+  #recordArrival(packet: RtpPacket, { extensionIds }: AnsweredMedia, arrivalUs: number): void {
+    if (this.#transportFeedback === undefined || extensionIds.transportCc === undefined) return
+    const value = readHeaderExtension(packet, extensionIds.transportCc)
+    if (value?.length !== 2) return
+    const sequenceNumber = ((value[0] as number) << 8) | (value[1] as number)
+    this.#transportFeedback.onPacket(sequenceNumber, arrivalUs, packet.ssrc)
   }
 
   #stop(reason: string, mayReturn: boolean): void {
@@ -142,11 +179,14 @@ export class WhipPublisher implements PublisherSession {
     clearInterval(this.#reportTimer)
     clearInterval(this.#feedbackTimer)
     for (const track of this.#tracks) track.close()
-    const nowMs = this.#options.nowMs()
-    this.#options.registry.unpublish(this.#stream, this, reason, { mayReturn, nowMs })
-    const durationMs = Math.round(nowMs - this.#startedAtMs)
-    const totals = Object.fromEntries(this.#tracks.map(({ kind, totals }) => [kind, totals]))
+    const { nowMs, registry, grant, peer } = this.#options
+    registry.unpublish(this.#stream, this, reason, { mayReturn, nowMs: nowMs() })
+    const durationMs = Math.round(nowMs() - this.#startedAtMs)
+    const totals = Object.fromEntries(
+      this.#tracks.map(({ kind, rid, totals }) => [rid === undefined ? kind : `${kind} ${rid}`, totals]),
+    )
     this.#logger.info({ reason, durationMs, ...totals }, "publisher gone")
+    grant.ended({ sessionId: sessionLabel(this.id), reason, durationMs, bytes: peer.stats.receivedBytes })
   }
 
   #sendReports(): void {
@@ -165,7 +205,10 @@ export class WhipPublisher implements PublisherSession {
   }
 
   #sendFeedback(): void {
-    const feedback = this.#tracks.flatMap((track) => track.pollFeedback(this.#nowOnTimelineMs()))
+    const nowMs = this.#nowOnTimelineMs()
+    const feedback = this.#tracks.flatMap((track) => track.pollFeedback(nowMs))
+    const arrivals = this.#transportFeedback?.poll(nowMs * 1000)
+    if (arrivals !== undefined) feedback.push(arrivals)
     if (feedback.length === 0) return
     const report: RtcpPacket = { type: "receiver_report", senderSsrc: this.#localSsrc, reports: [] }
     this.#options.peer.sendRtcp(serializeRtcp([report, ...feedback]))

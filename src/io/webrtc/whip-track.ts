@@ -1,6 +1,7 @@
 import { RtpPassthrough } from "../../bridge/rtp-passthrough.ts"
 import { MAX_RETRANSMISSION_MS } from "../../bridge/rtp-to-frames.ts"
 import { CLOCK_RATE_HZ, type RtpBatch } from "../../media/packet.ts"
+import { readPassedExtensions } from "../../rtp/header-extension.ts"
 import { NackGenerator } from "../../rtp/nack-generator.ts"
 import type { RtpPacket } from "../../rtp/packet.ts"
 import { ReceiverStatistics } from "../../rtp/receiver-statistics.ts"
@@ -12,6 +13,10 @@ import type { AnsweredMedia } from "../../sdp/answer.ts"
 /** What a track of a WHIP publisher is made for. */
 export interface WhipTrackOptions {
   readonly media: AnsweredMedia
+  /** The simulcast layer, where the section has some. */
+  readonly rid: string | undefined
+  /** Takes the batches for the lane. */
+  readonly emit: (batch: RtpBatch) => void
   readonly clock: PublisherClock
   /** The lane's last batch before this publisher. */
   readonly previous: RtpBatch | undefined
@@ -21,21 +26,25 @@ export interface WhipTrackOptions {
   readonly keyframeIntervalMs: number
 }
 
-/** One section of a publisher's session: its packets become batches of the stream's lane. */
+/** One section of a publisher's session, or one simulcast layer of it: its packets become batches of a lane. */
 export class WhipTrack {
   readonly kind: "audio" | "video"
+  readonly rid: string | undefined
   readonly totals = { packets: 0, bytes: 0, retransmitted: 0, lost: 0 }
   readonly #media: AnsweredMedia
   readonly #clock: PublisherClock
   readonly #localSsrc: number
   readonly #keyframeIntervalMs: number
   readonly #passthrough: RtpPassthrough
+  readonly #emit: (batch: RtpBatch) => void
   #source: Source | undefined
   /** SSRCs of sources before, of media and retransmissions; the latest is the last. */
   readonly #retiredSsrcs: number[] = []
 
-  constructor({ media, clock, previous, localSsrc, keyframeIntervalMs }: WhipTrackOptions) {
+  constructor({ media, rid, emit, clock, previous, localSsrc, keyframeIntervalMs }: WhipTrackOptions) {
     this.kind = media.kind
+    this.rid = rid
+    this.#emit = emit
     this.#media = media
     this.#clock = clock
     this.#localSsrc = localSsrc
@@ -43,17 +52,11 @@ export class WhipTrack {
     this.#passthrough = new RtpPassthrough({ codec: media.codec, previous, isPayloadBorrowed: false })
   }
 
-  /** True where a payload type belongs to this section, retransmissions included. */
-  takes(payloadType: number): boolean {
-    return payloadType === this.#media.payloadType || payloadType === this.#media.rtxPayloadType
-  }
-
-  /** Takes a packet of this section; `arrivalUs` is on the stream's timeline. */
-  push(packet: RtpPacket, arrivalUs: number): RtpBatch | undefined {
+  /** Takes a packet of this section and layer; `arrivalUs` is on the stream's timeline. */
+  push(packet: RtpPacket, arrivalUs: number): void {
     this.totals.bytes += packet.payload.length
-    return packet.payloadType === this.#media.rtxPayloadType
-      ? this.#pushRetransmission(packet, arrivalUs)
-      : this.#pushMedia(packet, arrivalUs)
+    if (packet.payloadType === this.#media.rtxPayloadType) this.#pushRetransmission(packet, arrivalUs)
+    else this.#pushMedia(packet, arrivalUs)
   }
 
   /** Takes a sender report that may or may not be of this track. */
@@ -71,8 +74,9 @@ export class WhipTrack {
   /** Requests that are due: retransmissions and keyframes. */
   pollFeedback(nowMs: number): RtcpPacket[] {
     if (this.#source === undefined || this.kind === "audio") return []
-    const { nack, statistics, lastKeyframeMs } = this.#source
-    if (nowMs - lastKeyframeMs > this.#keyframeIntervalMs) nack.wantKeyframe(nowMs)
+    const { nack, statistics, lastKeyframeMs, lastArrivalUs } = this.#source
+    const isSending = this.rid === undefined || nowMs - lastArrivalUs / 1000 < KEYFRAME_PATIENCE_MS
+    if (isSending && nowMs - lastKeyframeMs > this.#keyframeIntervalMs) nack.wantKeyframe(nowMs)
     const { sequenceNumbers, wantsKeyframe } = nack.poll(nowMs)
     const target = { senderSsrc: this.#localSsrc, mediaSsrc: statistics.ssrc }
     const packets: RtcpPacket[] = []
@@ -92,27 +96,27 @@ export class WhipTrack {
     this.#source?.timeline.close()
   }
 
-  #pushMedia(packet: RtpPacket, arrivalUs: number): RtpBatch | undefined {
+  #pushMedia(packet: RtpPacket, arrivalUs: number): void {
     if (this.#source?.statistics.ssrc !== packet.ssrc) {
-      if (this.#isLeftover(packet.ssrc, arrivalUs)) return undefined
+      if (this.#isLeftover(packet.ssrc, arrivalUs)) return
       this.#startSource(packet.ssrc, arrivalUs / 1000)
     }
     const source = this.#source as Source
     source.statistics.onPacket(packet.sequenceNumber, packet.timestamp, arrivalUs)
     source.lastArrivalUs = arrivalUs
     this.totals.packets++
-    return this.#forward(packet, source, arrivalUs)
+    this.#forward(packet, source, arrivalUs)
   }
 
   /** Which SSRC retransmissions have is said by the offer or not at all, so the first one of each source tells. */
-  #pushRetransmission(packet: RtpPacket, arrivalUs: number): RtpBatch | undefined {
+  #pushRetransmission(packet: RtpPacket, arrivalUs: number): void {
     const source = this.#source
-    if (source === undefined || this.#isLeftover(packet.ssrc, arrivalUs)) return undefined
+    if (source === undefined || this.#isLeftover(packet.ssrc, arrivalUs)) return
     source.rtxSsrc ??= packet.ssrc
     const original = source.rtxSsrc === packet.ssrc ? unwrapRtx(packet, source.statistics.ssrc) : undefined
-    if (original === undefined) return undefined
+    if (original === undefined) return
     this.totals.retransmitted++
-    return this.#forward(original, source, arrivalUs)
+    this.#forward(original, source, arrivalUs)
   }
 
   /** True for late packets of a source that another has followed; an SSRC may come back once its successor is silent. */
@@ -121,15 +125,17 @@ export class WhipTrack {
     return arrivalUs - this.#source.lastArrivalUs < SILENCE_US
   }
 
-  #forward(packet: RtpPacket, source: Source, arrivalUs: number): RtpBatch | undefined {
+  #forward(packet: RtpPacket, source: Source, arrivalUs: number): void {
     source.nack.onPacket(packet.sequenceNumber, arrivalUs / 1000)
     const ptsUs = source.timeline.toTimelineUs(packet.timestamp, arrivalUs)
-    const batch = this.#passthrough.push(packet, ptsUs)
-    if (batch?.startsKeyframe === true) {
+    const extensions = readPassedExtensions(packet, this.#media.extensionIds)
+    const batch = this.#passthrough.push(extensions === undefined ? packet : { ...packet, extensions }, ptsUs)
+    if (batch === undefined) return
+    if (batch.startsKeyframe) {
       source.nack.onKeyframe(packet.sequenceNumber)
       source.lastKeyframeMs = arrivalUs / 1000
     }
-    return batch
+    this.#emit(batch)
   }
 
   /** Not only the SSRCs of the offer: OBS leaves them out with simulcast, and encoders that restart take new ones. */
@@ -177,3 +183,5 @@ function unwrapRtx(packet: RtpPacket, ssrc: number): RtpPacket | undefined {
 
 const SILENCE_US = 2_000_000
 const MAX_RETIRED_SSRCS = 16
+/** A layer that the encoder leaves out for now is not asked for pictures. */
+const KEYFRAME_PATIENCE_MS = 1_500

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest"
 import { WhipTrack } from "../../../src/io/webrtc/whip-track.ts"
+import type { RtpBatch } from "../../../src/media/packet.ts"
 import type { RtpPacket } from "../../../src/rtp/packet.ts"
 import { PublisherClock } from "../../../src/rtp/timeline-clock.ts"
 import type { AnsweredMedia } from "../../../src/sdp/answer.ts"
@@ -23,14 +24,19 @@ const MEDIA: AnsweredMedia = {
   local: undefined,
 }
 
-const createTrack = () =>
-  new WhipTrack({
+const createTrack = () => {
+  const emitted: RtpBatch[] = []
+  const track = new WhipTrack({
     media: MEDIA,
+    rid: undefined,
+    emit: (batch) => void emitted.push(batch),
     clock: new PublisherClock(0),
     previous: undefined,
     localSsrc: 1,
     keyframeIntervalMs: 4_000,
   })
+  return Object.assign(track, { emitted })
+}
 
 function packet(ssrc: number, sequenceNumber: number, payload = hex("41 aa"), payloadType = 96): RtpPacket {
   const timestamp = sequenceNumber * 3_000
@@ -38,8 +44,12 @@ function packet(ssrc: number, sequenceNumber: number, payload = hex("41 aa"), pa
 }
 
 /** Pushes packets 33 ms apart and returns the lane's numbers, undefined for those that do not get in. */
-function run(track: WhipTrack, packets: readonly RtpPacket[], startUs = 0) {
-  return packets.map((one, i) => track.push(one, startUs + i * 33_333)?.packets[0]?.sequenceNumber)
+function run(track: ReturnType<typeof createTrack>, packets: readonly RtpPacket[], startUs = 0) {
+  return packets.map((one, i) => {
+    track.emitted.length = 0
+    track.push(one, startUs + i * 33_333)
+    return track.emitted[0]?.packets[0]?.sequenceNumber
+  })
 }
 
 test("late packets of a source that another has followed are left out, and its retransmissions", () => {
