@@ -33,8 +33,8 @@ export interface LaneOptions<T> {
   /** False for an item that comes late and belongs before the last one; left out, all come in order. */
   follows?(item: T, last: T): boolean
   /**
-   * Takes what a subscriber throws, so that neither the publisher nor another subscriber sees it; left out, `push` throws it. A
-   * subscriber that throws at ten items in a row gets no more.
+   * Takes what a subscriber throws, so that neither the publisher nor another subscriber sees it; left out, `push` throws it. Of each
+   * subscription only the first errors are told, since one that throws at every item would fill the log.
    */
   onSubscriberError?(error: unknown): void
 }
@@ -48,7 +48,7 @@ export class Lane<T> {
   readonly #factsOf: (item: T) => LaneItemFacts
   readonly #policy: CachePolicy
   readonly #follows: (item: T, last: T) => boolean
-  readonly #onSubscriberError: (error: unknown) => void
+  readonly #onSubscriberError: ((error: unknown) => void) | undefined
   readonly #sinks = new Set<Sink<T>>()
   #cache: T[] = []
   #cacheBytes = 0
@@ -60,7 +60,7 @@ export class Lane<T> {
     this.#factsOf = factsOf
     this.#policy = policy
     this.#follows = options.follows ?? (() => true)
-    this.#onSubscriberError = options.onSubscriberError ?? rethrow
+    this.#onSubscriberError = options.onSubscriberError
     this.#isCaching = policy.keep === "window"
   }
 
@@ -84,10 +84,9 @@ export class Lane<T> {
     for (const sink of this.#sinks) {
       try {
         sink.take(item)
-        sink.failures = 0
       } catch (error) {
-        this.#onSubscriberError(error)
-        if (++sink.failures === MAX_FAILURES) this.#unsubscribe(sink)
+        if (this.#onSubscriberError === undefined) throw error
+        if (++sink.failures <= MAX_TOLD_FAILURES) this.#onSubscriberError(error)
       }
     }
   }
@@ -99,7 +98,9 @@ export class Lane<T> {
     if (replay) for (const item of [...this.#cache]) take(item)
     const sink = { take, failures: 0 }
     this.#sinks.add(sink)
-    return () => this.#unsubscribe(sink)
+    return () => {
+      if (this.#sinks.delete(sink) && this.#sinks.size === 0) this.#stopDerivation()
+    }
   }
 
   /** Makes this lane's items from another lane's, while somebody subscribes to this one. */
@@ -131,10 +132,6 @@ export class Lane<T> {
       count++
     }
     this.#dropOldest(count)
-  }
-
-  #unsubscribe(sink: Sink<T>): void {
-    if (this.#sinks.delete(sink) && this.#sinks.size === 0) this.#stopDerivation()
   }
 
   #stopDerivation(): void {
@@ -182,16 +179,11 @@ export class Lane<T> {
 /** One subscription. */
 interface Sink<T> {
   readonly take: (item: T) => void
-  /** How many items in a row it has thrown at. */
+  /** How many items it has thrown at. */
   failures: number
 }
 
-/** What fails so often will go on to, and each failure is logged. */
-const MAX_FAILURES = 10
-
-function rethrow(error: unknown): never {
-  throw error
-}
+const MAX_TOLD_FAILURES = 10
 
 /** A converter that is there only between `start` and `stop`. */
 class Derivation {
