@@ -18,7 +18,7 @@ Usage: whipstitch [options]
   -h, --help          print this help
 
 Every key can also be set by a variable: rtmp.port is WHIPSTITCH_RTMP__PORT.
-Defaults: HTTP 8080, RTMP 1935, WebRTC media 8000 (UDP). All keys are in the README.
+Defaults: HTTP 8080, RTMP 1935, WebRTC media 8000 (UDP and TCP). All keys are in the README.
 `
 
 /** Reads the command line, runs the gateway until a signal comes, and returns the exit code. */

@@ -62,7 +62,7 @@ interface Probe {
 
 /** Undefined when the answer came, else what went wrong. */
 function askByUdp({ address, port }: LocalCandidate, { request, isAnswer }: Probe): Promise<string | undefined> {
-  const socket = createSocket(isIPv6(address) ? "udp6" : "udp4")
+  const socket = createSocket(isIPv6(address) ? "udp6" : "udp4").unref()
   return new Promise<string | undefined>((resolve) => {
     const send = () => socket.send(request, port, address, (error) => error && resolve(error.message))
     const repeats = setInterval(send, REPEAT_MS)
@@ -78,7 +78,7 @@ function askByUdp({ address, port }: LocalCandidate, { request, isAnswer }: Prob
 }
 
 function askByTcp({ address, port }: LocalCandidate, { request, isAnswer }: Probe): Promise<string | undefined> {
-  const socket = connect({ host: address, port })
+  const socket = connect({ host: address, port }).unref()
   const reader = new FrameReader()
   return new Promise<string | undefined>((resolve) => {
     const timer = setTimeout(() => resolve("no answer"), TIMEOUT_MS)

@@ -31,7 +31,8 @@ export class TcpConnection implements DatagramConnection {
     options: { readonly maxQueueBytes: number; readonly nowMs: () => number },
     events: TcpConnectionEvents,
   ) {
-    const { remoteAddress: address = "", remotePort: port = 0 } = socket
+    const { remoteAddress = "", remotePort: port = 0 } = socket
+    const address = remoteAddress.replace(/^::ffff:(?=\d+\.)/, "") // IPv4 by a socket for both families
     this.#socket = socket
     this.#maxQueueBytes = options.maxQueueBytes
     this.#events = events

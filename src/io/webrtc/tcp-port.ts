@@ -4,11 +4,10 @@ import { GatewayError } from "../../errors.ts"
 import { type DatagramHandlers, dispatchDatagram } from "./datagram.ts"
 import type { NetworkPath } from "./remote-address.ts"
 import { TcpConnection } from "./tcp-connection.ts"
-import { isMissingFamily } from "./udp-port.ts"
 
 /** Where the port is opened, and what strangers may cost. */
 export interface TcpPortOptions {
-  /** As for UDP. */
+  /** Addresses that the machine has; `0.0.0.0` and `::` are all of their family. */
   readonly hosts: readonly string[]
   readonly port: number
   /** Connections at once; when there are so many, a new one takes the place of the oldest that has not been authenticated. */
@@ -57,25 +56,19 @@ export class TcpPort {
     }
   }
 
-  /** Opens the port; throws `listen.failed` where no host can be bound, or a named one cannot. */
+  /** Opens the port; throws `listen.failed`. */
   static async open(options: TcpPortOptions, handlers: TcpPortHandlers): Promise<TcpPort> {
     const servers: Server[] = []
-    let failure: unknown
-    let isFatal = false
-    for (const host of options.hosts) {
-      try {
-        servers.push(await listen(host, options.port))
-      } catch (error) {
-        failure = error
-        isFatal = !isMissingFamily(host, error)
-        if (isFatal) break
-      }
-    }
-    if (servers.length === 0 || isFatal) {
+    try {
+      // One socket for all addresses of both families, as Deno cannot keep the families apart.
+      const isDual = ALL_ADDRESSES.every((host) => options.hosts.includes(host))
+      if (isDual) servers.push(await listen("::", options.port, false))
+      else for (const host of options.hosts) servers.push(await listen(host, options.port, isIPv6(host)))
+    } catch (cause) {
       for (const server of servers) server.close()
       const where = `${options.hosts.join(", ")} port ${options.port}`
       const text = `cannot open TCP ${where} for WebRTC media; media.tcp: false does without`
-      throw new GatewayError("listen.failed", text, { cause: failure })
+      throw new GatewayError("listen.failed", text, { cause })
     }
     return new TcpPort(servers, options, handlers)
   }
@@ -150,9 +143,11 @@ export class TcpPort {
   }
 }
 
-async function listen(host: string, port: number): Promise<Server> {
+async function listen(host: string, port: number, ipv6Only: boolean): Promise<Server> {
   const server = createServer()
-  server.listen({ host, port, ipv6Only: isIPv6(host), exclusive: true })
+  server.listen({ host, port, ipv6Only, exclusive: true })
   await once(server, "listening")
   return server
 }
+
+const ALL_ADDRESSES = ["0.0.0.0", "::"]

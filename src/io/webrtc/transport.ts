@@ -106,11 +106,11 @@ export class WebRtcTransport {
 
   /** What to announce in an answer, best first; `requestAddress` is our end of the HTTP connection, if known. */
   candidates(requestAddress?: string): LocalCandidate[] {
-    const { publicAddresses = [], hosts } = this.#options
+    const { hosts: boundHosts, port } = this.#udp as UdpPort
+    const { publicAddresses = [] } = this.#options
     const interfaces = readInterfaces()
-    const { port } = this
     const hasTcp = this.#tcp !== undefined
-    return chooseCandidates({ publicAddresses, boundHosts: hosts, interfaces, requestAddress, port, hasTcp })
+    return chooseCandidates({ publicAddresses, boundHosts, interfaces, requestAddress, port, hasTcp })
   }
 
   /** Sends each announced candidate a check from another socket and says which ones were answered; takes a second at most. */
@@ -119,7 +119,8 @@ export class WebRtcTransport {
     this.#responder.register({ localUfrag: ufrag, localPwd: pwd }, undefined)
     try {
       const checks = this.candidates().map((candidate) => checkCandidate(candidate, { ufrag, pwd }, hmacSha1))
-      return await Promise.all(checks)
+      const results = await Promise.all(checks)
+      return this.#isClosing ? [] : results
     } finally {
       this.#responder.remove(ufrag)
     }
@@ -192,7 +193,8 @@ export class WebRtcTransport {
   }
 
   #openTcp(handlers: TcpPortHandlers): Promise<TcpPort> {
-    const { hosts, maxSessions, tcpQueueMaxBytes = TCP_QUEUE_BYTES } = this.#options
+    const { hosts, port } = this.#udp as UdpPort
+    const { maxSessions, tcpQueueMaxBytes = TCP_QUEUE_BYTES } = this.#options
     const limits = {
       maxConnections: maxSessions + SPARE_TCP_CONNECTIONS,
       maxWaitingPerAddress: MAX_WAITING_PER_ADDRESS,
@@ -200,7 +202,7 @@ export class WebRtcTransport {
       idleTimeoutMs: TCP_IDLE_TIMEOUT_MS,
       maxQueueBytes: tcpQueueMaxBytes,
     }
-    return TcpPort.open({ hosts, port: this.port, ...limits, nowMs: () => this.#nowMs() }, handlers)
+    return TcpPort.open({ hosts, port, ...limits, nowMs: () => this.#nowMs() }, handlers)
   }
 
   #pushStun(datagram: Uint8Array, source: NetworkPath): void {

@@ -18,6 +18,8 @@ export class UdpPort {
   readonly #ipv4: Socket | undefined
   readonly #ipv6: Socket | undefined
   readonly port: number
+  /** The hosts that could be bound. */
+  readonly hosts: readonly string[]
   /** Datagrams that no protocol claims, empty ones among them. */
   droppedDatagrams = 0
   /** Datagrams that the system did not take. */
@@ -28,6 +30,7 @@ export class UdpPort {
     this.#ipv4 = sockets.find((socket) => socket.address().family === "IPv4")
     this.#ipv6 = sockets.find((socket) => socket.address().family === "IPv6")
     this.port = (sockets[0] as Socket).address().port
+    this.hosts = sockets.map((socket) => socket.address().address)
     for (const socket of sockets) {
       const family = socket === this.#ipv6 ? 6 : 4
       socket.removeAllListeners("error")
@@ -100,7 +103,7 @@ function bind(host: string, port: number): Promise<Socket> {
 }
 
 /** True where all addresses of a family are asked for that the system lacks, which is no reason not to start; a named address must be there. */
-export function isMissingFamily(host: string, error: unknown): boolean {
+function isMissingFamily(host: string, error: unknown): boolean {
   const { code = "" } = error as NodeJS.ErrnoException
   return (host === "::" || host === "0.0.0.0") && ["EAFNOSUPPORT", "EADDRNOTAVAIL", "EINVAL"].includes(code)
 }

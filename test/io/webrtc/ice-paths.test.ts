@@ -1,9 +1,12 @@
+import { networkInterfaces } from "node:os"
 import { describe, expect, test } from "vitest"
 import { ICE_CONTROLLED, ICE_CONTROLLING, PRIORITY } from "../../../src/ice/stun.ts"
 import { SrtcpSession } from "../../../src/io/webrtc/srtp/srtcp.ts"
-import { checkFor, keysOf } from "./raw-client.ts"
+import { WebRtcTransport } from "../../../src/io/webrtc/transport.ts"
+import { checkFor, keysOf, RawClient } from "./raw-client.ts"
 import { protectRtp, REPORT, TransportFixture } from "./transport-fixture.ts"
 
+const hasIpv6 = Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => address === "::1"))
 const fixture = new TransportFixture()
 const { open, connect, settle } = fixture
 
@@ -242,6 +245,29 @@ test("the self test reaches every announced candidate, by UDP and TCP, and leave
   expect(fixture.transport.stats).toMatchObject({ sessions: 0, checksRefused: 0 })
   await expect.poll(() => fixture.transport.stats.tcpConnections, SOON).toBe(0)
 })
+
+test.skipIf(!hasIpv6)(
+  "IPv6 and IPv4, UDP and TCP are on one port number, and one session has paths by all of them",
+  async () => {
+    const transport = await WebRtcTransport.listen({
+      hosts: ["127.0.0.1", "::1"],
+      port: 0,
+      maxSessions: 1,
+      connectTimeoutMs: 15_000,
+      idleTimeoutMs: 10_000,
+      onBug: (error) => fixture.bugs.push(error),
+    })
+    const { localUfrag, localPwd, remote } = transport.open({ remote: fixture.remote(), events: {} })
+    for (const { protocol, address, port } of transport.candidates("::1")) {
+      const client = await (protocol === "udp" ? RawClient.open(port, address) : RawClient.openTcp(port, address))
+      await client.check(localUfrag, localPwd)
+      expect(remote).toMatchObject({ transport: protocol, address, port: client.localPort })
+      client.close()
+    }
+    expect((await transport.selfTest()).map(({ reachable }) => reachable)).toEqual([true, true, true, true])
+    await transport.close("test is over")
+  },
+)
 
 test("a peer has eight paths at most: the oldest one that is not in use goes", async () => {
   const { peer } = await connect()

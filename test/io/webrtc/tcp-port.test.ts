@@ -178,6 +178,13 @@ test.skipIf(!hasIpv6)("IPv4 and IPv6 come in on the same port number", async () 
   expect(seen.sort()).toEqual(["4 127.0.0.1", "6 ::1"])
 })
 
+test.skipIf(!hasIpv6)("a connection of IPv4 to a socket for both families has an IPv4 address", async () => {
+  const source = Promise.withResolvers<NetworkPath>()
+  const { port } = await open({ hosts: ["::", "0.0.0.0"] }, { stun: (_, from) => source.resolve(from) })
+  ;(await dial(port)).write(serializeFrame(Uint8Array.of(0)))
+  expect(await source.promise).toMatchObject({ family: 4, address: "127.0.0.1" })
+})
+
 test("a port that is taken is a clear error that says what helps", async () => {
   const other = createServer().listen(0, "127.0.0.1")
   closing.push(() => other.close())
