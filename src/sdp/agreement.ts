@@ -168,11 +168,11 @@ function findAnyVideo(media: OfferedMedia): OfferedCodec | undefined {
   return undefined
 }
 
-/** The answer says of a format what the offer does, but for Opus, whose parameters each side has for itself. */
-function echo(codec: OfferedCodec, peer: Terms["peer"]): SectionFormat {
-  const parameters = codec.name === "opus" ? opusParameters(codec, peer) : codec.parameters
-  const { payloadType, rtpmap } = codec
-  return { payloadType, rtpmap, parameters: serializeParameters(parameters), feedback: [] }
+/** The answer says of a format what the offer does, but for what a sender says of itself alone (`sprop-…`). */
+function echo({ name, payloadType, rtpmap, parameters }: OfferedCodec, peer: Terms["peer"]): SectionFormat {
+  const shared = new Map([...parameters].filter(([parameter]) => !parameter.startsWith("sprop-")))
+  if (name === "opus") for (const [parameter, value] of OPUS_PARAMETERS[peer]) shared.set(parameter, value)
+  return { payloadType, rtpmap, parameters: serializeParameters(shared), feedback: [] }
 }
 
 /**
@@ -180,9 +180,10 @@ function echo(codec: OfferedCodec, peer: Terms["peer"]): SectionFormat {
  * them. To a viewer: `sprop-stereo=1` says that two channels may come. What the peer wants of DTX (`usedtx`) is
  * repeated.
  */
-function opusParameters(codec: OfferedCodec, peer: Terms["peer"]): ReadonlyMap<string, string> {
-  const shared = [...codec.parameters].filter(([name]) => !name.startsWith("sprop-"))
-  return new Map(
-    peer === "sends" ? [...shared, ["stereo", "1"], ["useinbandfec", "1"]] : [...shared, ["sprop-stereo", "1"]],
-  )
+const OPUS_PARAMETERS: Readonly<Record<Terms["peer"], readonly [string, string][]>> = {
+  sends: [
+    ["stereo", "1"],
+    ["useinbandfec", "1"],
+  ],
+  receives: [["sprop-stereo", "1"]],
 }

@@ -76,14 +76,28 @@ test.each([
   { name: "werift-whip", audio: 96, video: 97, dtlsRole: "server" },
   { name: "obs-32-simulcast", audio: 111, video: 96, mid: 1, dtlsRole: "server" },
   { name: "ffmpeg-8", audio: 111, video: 106, dtlsRole: "client" },
+  { name: "chromium-simulcast", audio: 111, video: 102, rtx: 103, mid: 4, dtlsRole: "server" },
+  {
+    name: "firefox-whip",
+    audio: 109,
+    video: 99,
+    rtx: 100,
+    codec: "av1",
+    mid: 3,
+    dtlsRole: "server",
+    rtxSsrc: 106646837,
+  },
+  { name: "aiortc-whip", audio: 96, video: 97, rtx: 98, codec: "vp8", mid: 1, dtlsRole: "server", rtxSsrc: 148276105 },
+  { name: "gstreamer-whip", audio: 97, video: 96, codec: "h265", dtlsRole: "server" },
   { name: "bundle-only", audio: 98, video: 96, rtx: 97, dtlsRole: "server", rtxSsrc: 3456789012 },
-])("accepts both tracks of $name", ({ name, audio, video, rtx, mid, dtlsRole, rtxSsrc }) => {
+])("accepts both tracks of $name", ({ name, audio, video, rtx, codec = "h264", mid, dtlsRole, rtxSsrc }) => {
   const { sdp, media, remote } = publish(fixture(name))
   expect(media).toHaveLength(2)
   expect(media.find((m) => m.kind === "audio")).toMatchObject({ codec: "opus", payloadType: audio })
   expect(media.find((m) => m.kind === "audio")?.extensionIds.mid).toBe(mid)
   const found = media.find((m) => m.kind === "video")
-  expect(found).toMatchObject({ codec: "h264", payloadType: video, rtxPayloadType: rtx, packetizationMode: 1 })
+  const packetizationMode = codec === "h264" ? 1 : undefined
+  expect(found).toMatchObject({ codec, payloadType: video, rtxPayloadType: rtx, packetizationMode })
   expect(found?.remoteSources[0]?.rtxSsrc).toBe(rtxSsrc)
   expect(remote.dtlsRole).toBe(dtlsRole)
   expect(sdp).toContain(dtlsRole === "client" ? "a=setup:active" : "a=setup:passive")

@@ -55,6 +55,19 @@ test.each([
   )
 })
 
+test("does not repeat what a sender says of itself", () => {
+  expect(publish(fixture("gstreamer-whip")).sdp).not.toContain("sprop-")
+})
+
+test.each([
+  ["firefox-whep", "vp8", 120],
+  ["firefox-whep", "av1", 99],
+  ["gstreamer-whep", "h264", 96],
+  ["werift-whep", "h264", 97],
+] as const)("%s plays %s", (name, codec, payloadType) => {
+  expect(play(fixture(name), { codec }).media.find(({ kind }) => kind === "video")).toMatchObject({ payloadType })
+})
+
 describe("profiles", () => {
   test.each([
     ["H265/90000 profile-id=2", "H265/90000 profile-id=1", 101, 1],

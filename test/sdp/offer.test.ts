@@ -3,6 +3,7 @@ import { expect, test } from "vitest"
 import { GatewayError } from "../../src/errors.ts"
 import { VIDEO_CODECS } from "../../src/media/codec.ts"
 import { answerPlay, answerPublish } from "../../src/sdp/answer.ts"
+import { acceptAnswer, createOffer } from "../../src/sdp/counter-offer.ts"
 import { parseOffer } from "../../src/sdp/offer.ts"
 import { fixture, LOCAL, TRACKS } from "./support.ts"
 
@@ -70,6 +71,7 @@ test("no change to a real offer makes it throw anything but GatewayError", () =>
     length: fc.nat(40),
     text: fc.string({ maxLength: 12 }),
   })
+  const stream = { audio: true, video: { codec: "h264" } } as const
   const survives = (name: string, edits: { at: number; length: number; text: string }[]) => {
     let sdp = fixture(name)
     for (const { at, length, text } of edits) {
@@ -78,7 +80,8 @@ test("no change to a real offer makes it throw anything but GatewayError", () =>
     }
     for (const answer of [
       () => answerPublish(parseOffer(sdp), LOCAL, { codecs: VIDEO_CODECS }),
-      () => answerPlay(parseOffer(sdp), LOCAL, TRACKS, { audio: true, video: { codec: "h264" } }),
+      () => answerPlay(parseOffer(sdp), LOCAL, TRACKS, stream),
+      () => acceptAnswer(createOffer(LOCAL, TRACKS, stream).pending, sdp),
     ]) {
       try {
         // Whatever is echoed, nothing can break out of its line.

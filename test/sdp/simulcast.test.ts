@@ -9,14 +9,19 @@ const obs = fixture("obs-32-simulcast")
 
 test.each([
   ["chromium-simulcast", ["h", "m", "l"]],
+  ["firefox-simulcast", ["h", "m", "l"]],
   ["obs-32-simulcast", ["0", "1", "2"]],
 ])("rule 30: %s keeps all its layers in their order", (name, rids) => {
   const { sdp, media } = publish(fixture(name))
-  expect(media[1]).toMatchObject({ rids, remoteSources: [], extensionIds: { rid: expect.any(Number) } })
+  expect(media[1]).toMatchObject({ rids, extensionIds: { rid: expect.any(Number) } })
   expect(media[0]?.rids).toEqual([])
   // Each line ends in CRLF: OBS looks for it.
   for (const rid of rids) expect(sdp).toContain(`\r\na=rid:${rid} recv\r\n`)
   expect(sdp).toContain(`\r\na=simulcast:recv ${rids.join(";")}\r\n`)
+})
+
+test("rule 30: layers need no ssrc lines, as with OBS and Chromium", () => {
+  expect(publish(obs).media[1]).toMatchObject({ rids: ["0", "1", "2"], remoteSources: [] })
 })
 
 describe("rule 30: a=simulcast", () => {
