@@ -1,7 +1,9 @@
 import { expect, test } from "vitest"
 import { toHex } from "../support/bytes.ts"
 import { advance, TestGateway, useFakeClock } from "./support-gateway.ts"
+import { picture } from "./support-pictures.ts"
 import { RtmpSink, RtmpSource, rtmpSlice } from "./support-rtmp.ts"
+import { expectIntact, TestViewer, WhipSource } from "./support-webrtc.ts"
 
 useFakeClock()
 
@@ -15,6 +17,16 @@ function publish(source: RtmpSource, firstId: number, count: number): string[] {
     source.sound(i * FRAME_MS, firstId + i)
     advance(FRAME_MS)
     return toHex(rtmpSlice(firstId + i, i === 0))
+  })
+}
+
+/** The same by WHIP, without sound. */
+function publishWhip(source: WhipSource, firstId: number, count: number): string[] {
+  return Array.from({ length: count }, (_, i) => {
+    const { nalUnits, payloads } = picture(firstId + i, { isKeyframe: i === 0 })
+    source.send(...source.packets("video", (firstId + i) * FRAME_MS * 90, payloads))
+    advance(FRAME_MS)
+    return nalUnits.map(toHex).join(" ")
   })
 }
 
@@ -41,6 +53,32 @@ test("a publisher that was lost returns within the time: readers stay, and see w
 
   second.stop()
   expect(sink.endedBecause).toBe("ended by the publisher")
+  expect(gateway.registry.list()).toEqual([])
+})
+
+test("a viewer stays through the return of a WHIP publisher, also where it asked for pictures meanwhile", () => {
+  const gateway = new TestGateway()
+  const viewer = (() => {
+    const first = new WhipSource(gateway)
+    publishWhip(first, 0, 1)
+    const watching = new TestViewer(gateway)
+    publishWhip(first, 1, 20)
+    first.publisher.onClosed({ type: "silent", idleMs: 10_000 })
+    return watching
+  })()
+  for (let i = 0; i < 3; i++) {
+    advance(1_200)
+    viewer.sendPli()
+  }
+  const second = new WhipSource(gateway, { ssrc: 0x200, firstSequenceNumber: 7 })
+  const published = publishWhip(second, 100, 20)
+  advance(1_000)
+  expect(viewer.endedBecause).toBeUndefined()
+  expect(viewer.frames.slice(-20).map(({ nalUnits }) => nalUnits.map(toHex).join(" "))).toEqual(published)
+  expectIntact(gateway, viewer)
+
+  second.publisher.onClosed({ type: "closedByPeer" })
+  expect(viewer.endedBecause).toBeDefined()
   expect(gateway.registry.list()).toEqual([])
 })
 
