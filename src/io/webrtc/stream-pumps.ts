@@ -1,4 +1,5 @@
-import type { Lane } from "../../hub/lane.ts"
+import { opusToRed } from "../../bridge/opus-red.ts"
+import { Lane } from "../../hub/lane.ts"
 import type { LiveStream } from "../../hub/live-stream.ts"
 import type { RtpBatch } from "../../media/packet.ts"
 import type { PacketFanout } from "./fanout.ts"
@@ -28,6 +29,11 @@ export class StreamPumps {
     return this.#find("video", "video", () => this.#stream.lanes.videoPackets)
   }
 
+  /** Opus with redundancy (RFC 2198); what it holds inside has the viewer's payload type for Opus. */
+  red(opusPayloadType: number): StreamPump {
+    return this.#find(`red ${opusPayloadType}`, "audio", () => this.#deriveRed(opusPayloadType))
+  }
+
   /** One simulcast layer. */
   layer(rid: string): StreamPump {
     return this.#find(`layer ${rid}`, "video", () => this.#stream.videoPacketLane(rid))
@@ -41,4 +47,13 @@ export class StreamPumps {
     }
     return pump
   }
+
+  #deriveRed(opusPayloadType: number): Lane<RtpBatch> {
+    const lane = new Lane<RtpBatch>(({ ptsUs }) => ({ startsHere: false, ptsUs, sizeBytes: 0 }), NOTHING_KEPT)
+    lane.deriveFrom(this.#stream.lanes.audioPackets, opusToRed(opusPayloadType))
+    return lane
+  }
 }
+
+/** A viewer's sound begins with what comes next. */
+const NOTHING_KEPT = { keep: "fromStart", maxBytes: 0, maxDurationUs: 0 } as const

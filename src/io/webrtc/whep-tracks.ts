@@ -18,18 +18,19 @@ export interface WhepTrack {
 /** The tracks of a viewer; a section that carries nothing gives none. */
 export function planTracks(media: readonly AnsweredMedia[], pumps: StreamPumps): WhepTrack[] {
   return media.flatMap((section): WhepTrack[] => {
-    const { kind, local, payloadType, rtxPayloadType } = section
+    const { kind, local, payloadType, redPayloadType, rtxPayloadType } = section
     if (local === undefined) return []
+    const isRed = section.prefersRed && redPayloadType !== undefined
     const track: ViewerTrack = {
       trackId: kind,
       ssrc: local.ssrc,
-      payloadType,
+      payloadType: isRed ? redPayloadType : payloadType,
       firstSequenceNumber: randomInt(1, 2 ** 15),
       timestampOffset: randomInt(2 ** 32),
       extensions: trackExtensions(section),
       ...(rtxPayloadType !== undefined && { rtx: { ssrc: local.rtxSsrc, payloadType: rtxPayloadType } }),
     }
-    return [{ kind, local, pump: pumps[kind], track }]
+    return [{ kind, local, pump: isRed ? pumps.red(payloadType) : pumps[kind], track }]
   })
 }
 

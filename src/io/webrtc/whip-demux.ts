@@ -1,4 +1,5 @@
-import { type RtpPacket, readHeaderExtension } from "../../rtp/packet.ts"
+import { readTextExtension } from "../../rtp/header-extension.ts"
+import type { RtpPacket } from "../../rtp/packet.ts"
 import type { AnsweredMedia } from "../../sdp/answer.ts"
 
 /** Where a publisher's packet belongs. */
@@ -34,7 +35,8 @@ export class WhipDemux {
   }
 
   #learn(packet: RtpPacket, media: AnsweredMedia): WhipRoute | undefined {
-    const rid = readText(packet, media.extensionIds.rid) ?? readText(packet, media.extensionIds.repairedRid)
+    const rid =
+      readTextExtension(packet, media.extensionIds.rid) ?? readTextExtension(packet, media.extensionIds.repairedRid)
     if (rid === undefined || !media.rids.includes(rid)) return undefined
     // An encoder that restarts takes new SSRCs; the oldest are those that nobody sends any more.
     if (this.#bySsrc.size >= MAX_SSRCS) this.#bySsrc.delete(this.#bySsrc.keys().next().value as number)
@@ -42,11 +44,6 @@ export class WhipDemux {
     this.#bySsrc.set(packet.ssrc, route)
     return route
   }
-}
-
-function readText(packet: RtpPacket, id: number | undefined): string | undefined {
-  const value = id === undefined ? undefined : readHeaderExtension(packet, id)
-  return value === undefined || value.length === 0 ? undefined : String.fromCharCode(...value)
 }
 
 /** Four layers, each with retransmissions, and as many again from before a restart. */

@@ -6,7 +6,8 @@ import type { StreamName } from "../../hub/stream-name.ts"
 import type { StreamRegistry } from "../../hub/stream-registry.ts"
 import { CODEC_TITLES } from "../../media/codec.ts"
 import { RateMeter } from "../../media/rate-meter.ts"
-import { parseRtpPacket, type RtpPacket, readHeaderExtension } from "../../rtp/packet.ts"
+import { readTransportSequenceNumber } from "../../rtp/header-extension.ts"
+import { parseRtpPacket, type RtpPacket } from "../../rtp/packet.ts"
 import { parseRtcp, type RtcpPacket, serializeRtcp } from "../../rtp/rtcp.ts"
 import { PublisherClock } from "../../rtp/timeline-clock.ts"
 import { TransportFeedbackRecorder } from "../../rtp/transport-feedback.ts"
@@ -166,11 +167,9 @@ export class WhipPublisher implements PublisherSession {
   }
 
   #recordArrival(packet: RtpPacket, { extensionIds }: AnsweredMedia, arrivalUs: number): void {
-    if (this.#transportFeedback === undefined || extensionIds.transportCc === undefined) return
-    const value = readHeaderExtension(packet, extensionIds.transportCc)
-    if (value?.length !== 2) return
-    const sequenceNumber = ((value[0] as number) << 8) | (value[1] as number)
-    this.#transportFeedback.onPacket(sequenceNumber, arrivalUs, packet.ssrc)
+    if (this.#transportFeedback === undefined) return
+    const sequenceNumber = readTransportSequenceNumber(packet, extensionIds.transportCc)
+    if (sequenceNumber !== undefined) this.#transportFeedback.onPacket(sequenceNumber, arrivalUs, packet.ssrc)
   }
 
   #stop(reason: string, mayReturn: boolean): void {

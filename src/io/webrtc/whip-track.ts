@@ -5,6 +5,7 @@ import { readPassedExtensions } from "../../rtp/header-extension.ts"
 import { NackGenerator } from "../../rtp/nack-generator.ts"
 import type { RtpPacket } from "../../rtp/packet.ts"
 import { ReceiverStatistics } from "../../rtp/receiver-statistics.ts"
+import { RedReceiver } from "../../rtp/red-receiver.ts"
 import type { RtcpPacket } from "../../rtp/rtcp.ts"
 import type { SenderReport } from "../../rtp/rtcp-report.ts"
 import { type PublisherClock, TimelineClock } from "../../rtp/timeline-clock.ts"
@@ -105,7 +106,8 @@ export class WhipTrack {
     source.statistics.onPacket(packet.sequenceNumber, packet.timestamp, arrivalUs)
     source.lastArrivalUs = arrivalUs
     this.totals.packets++
-    this.#forward(packet, source, arrivalUs)
+    if (packet.payloadType !== this.#media.redPayloadType) this.#forward(packet, source, arrivalUs)
+    else for (const opus of source.red.push(packet)) this.#forward(opus, source, arrivalUs)
   }
 
   /** Which SSRC retransmissions have is said by the offer or not at all, so the first one of each source tells. */
@@ -146,6 +148,7 @@ export class WhipTrack {
       statistics: new ReceiverStatistics(ssrc, clockRateHz),
       timeline: new TimelineClock(this.#clock, { kind: this.kind, clockRateHz }),
       nack: new NackGenerator({ giveUpMs: MAX_RETRANSMISSION_MS }),
+      red: new RedReceiver(this.#media.payloadType),
       rtxSsrc: undefined,
       lastArrivalUs: 0,
       lastKeyframeMs: arrivalMs,
@@ -168,6 +171,7 @@ interface Source {
   readonly statistics: ReceiverStatistics
   readonly timeline: TimelineClock
   readonly nack: NackGenerator
+  readonly red: RedReceiver
   rtxSsrc: number | undefined
   lastArrivalUs: number
   lastKeyframeMs: number
