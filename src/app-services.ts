@@ -42,11 +42,7 @@ export function createAppServices(parts: AppServiceParts): AppServices {
     find: (id) => webrtc.find(id),
     end: (id) => webrtc.end(id),
     streams: () => registry.list().map((stream) => describeStream(stream, nowMs())),
-    endStream: (name) => {
-      const stream = registry.list().find((live) => live.name === name)
-      stream?.publisher?.end("ended by an administrator")
-      return stream !== undefined
-    },
+    endStream: (name) => registry.endStream(name, "ended by an administrator"),
     sessions: () => registry.sessions().map((entry) => describeSession(entry, sessionLabel(entry.session.id), nowMs())),
     endSession: (label) => {
       const entry = registry.sessions().find(({ session }) => sessionLabel(session.id) === label)

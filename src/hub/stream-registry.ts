@@ -102,6 +102,13 @@ export class StreamRegistry {
     return entry !== undefined
   }
 
+  /** Ends a stream with all its sessions, also one that waits for its publisher; false where there is none of that name. */
+  endStream(name: string, reason: string): boolean {
+    const stream = this.list().find((live) => live.name === name)
+    if (stream !== undefined) this.#endWithPublisher(stream, reason)
+    return stream !== undefined
+  }
+
   /** Ends what has waited too long and lets each stream do what is due. Call it some times a second. */
   sweep(nowMs: number): void {
     for (const stream of this.list()) if (!this.#endIfOverdue(stream, nowMs)) stream.sweep(nowMs)
@@ -109,10 +116,12 @@ export class StreamRegistry {
 
   /** Ends all streams with their sessions. */
   close(reason: string): void {
-    for (const stream of this.list()) {
-      stream.publisher?.end(reason)
-      if (this.#streams.get(stream.name) === stream) this.#end(stream, reason)
-    }
+    for (const stream of this.list()) this.#endWithPublisher(stream, reason)
+  }
+
+  #endWithPublisher(stream: LiveStream, reason: string): void {
+    stream.publisher?.end(reason)
+    if (this.#streams.get(stream.name) === stream) this.#end(stream, reason)
   }
 
   #endIfOverdue(stream: LiveStream, nowMs: number): boolean {

@@ -214,6 +214,14 @@ describe("a publisher that was lost", () => {
     expect(other.told.at(-1)).toBe("the publisher did not return")
   })
 
+  test("is not waited for any more when the stream is ended by name", () => {
+    const { streams, told } = lost()
+    expect(streams.endStream("live/nobody", "kicked")).toBe(false)
+    expect(streams.endStream(NAME, "kicked")).toBe(true)
+    expect(told).toEqual(["inactive", "kicked"])
+    expect(streams.list()).toEqual([])
+  })
+
   test("counts among the streams that a gateway may have, and does not wait where it was told to go", () => {
     const { streams, stream } = lost()
     streams.publish(parseStreamName("live", "cam2"), new FakePublisher(), 10_000)
