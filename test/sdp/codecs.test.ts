@@ -130,6 +130,11 @@ describe("Opus", () => {
     expect(section(before.sdp, 0)[0]).toMatch(/ 63 111$/)
   })
 
+  test("RED cannot have a payload type of the picture", () => {
+    const offer = whip.replace("SAVPF 111 63", "SAVPF 111 102").replace(/^a=(rtpmap|fmtp):63 /gm, "a=$1:102 ")
+    expect(() => publish(offer)).toThrow("payload types of their own")
+  })
+
   test("RED of another codec is none", () => {
     const { media, sdp } = publish(whip.replace("a=fmtp:63 111/111", "a=fmtp:63 111/0"))
     expect(media[0]).toMatchObject({ redPayloadType: undefined, prefersRed: false })

@@ -110,6 +110,7 @@ describe("rule 23: one MediaStream", () => {
 
   test.each([
     ["no stream (Chromium without streams)", (sdp: string) => sdp.replaceAll(/msid:\S+ /g, "msid:- ")],
+    ["a track without stream", (sdp: string) => sdp.replaceAll(/msid:\S+ (?=\S+-audio)/g, "msid:- ")],
     ["no msid at all", (sdp: string) => sdp.replaceAll(/a=(msid|ssrc).*\r\n/g, "")],
     ["an msid in one section alone", (sdp: string) => sdp.replace(/a=(msid|ssrc):.*\r\n/g, "")],
     ["msid on ssrc lines alone", (sdp: string) => sdp.replaceAll(/a=msid:.*\r\n/g, "")],

@@ -61,6 +61,10 @@ describe("rule 30: a=simulcast", () => {
     expect(lines).toEqual(["a=rid:1 recv pt=95,96;max-width=640", "a=rid:2 recv", "a=simulcast:recv 1;2"])
   })
 
+  test("takes no layer that the offer wants to receive", () => {
+    expect(layers("send 0;1", "a=rid:0 recv\r\na=rid:1 send\r\n").rids).toEqual(["1"])
+  })
+
   test.each([
     ["17 letters", "abcdefghijklmnopq"],
     ["a letter that is not allowed", "0/1"],
