@@ -35,7 +35,7 @@ export interface ApiService {
  */
 export function apiRoutes(service: ApiService): OpenAPIHono<ClientEnv> {
   const app = new OpenAPIHono<ClientEnv>()
-  app.use("/api/*", allowMethods("GET, HEAD, DELETE, OPTIONS"))
+  for (const [path, methods] of Object.entries(METHODS)) app.use(path, allowMethods(methods))
   app.use("/api/*", async (c, next) => {
     await next()
     c.header("cache-control", "no-store")
@@ -92,10 +92,19 @@ export function apiRoutes(service: ApiService): OpenAPIHono<ClientEnv> {
     tags: [{ name: "streams" }, { name: "sessions" }, { name: "gateway" }],
   })
   app.get("/api/v1/openapi.json", (c) => c.json(document, 200))
-  for (const { path } of app.routes.filter(({ method }) => method === "GET")) {
-    app.all(path, () => refuseMethod("GET, and DELETE for one stream or session"))
-  }
+  for (const [path, methods] of Object.entries(METHODS)) app.all(path, () => refuseMethod(methods))
   return app
+}
+
+const READ = "GET, HEAD, OPTIONS"
+const READ_AND_END = "GET, HEAD, DELETE, OPTIONS"
+const METHODS = {
+  "/api/v1/streams": READ,
+  "/api/v1/streams/:app/:stream": READ_AND_END,
+  "/api/v1/sessions": READ,
+  "/api/v1/sessions/:id": READ_AND_END,
+  "/api/v1/info": READ,
+  "/api/v1/openapi.json": READ,
 }
 
 function notLive(): GatewayError {

@@ -134,8 +134,11 @@ test("pages of other sites may use the API, other methods are refused", async ()
   const preflight = await app.request("/api/v1/sessions/x", { method: "OPTIONS" })
   expect(preflight.headers.get("access-control-allow-methods")).toContain("DELETE")
   expect(preflight.headers.get("access-control-allow-headers")).toContain("Authorization")
-  const refused = await app.request("/api/v1/streams", { method: "PUT" })
-  expect([refused.status, refused.headers.get("access-control-allow-origin")]).toEqual([405, "*"])
+  for (const path of ["/streams", "/sessions", "/info", "/openapi.json"]) {
+    const refused = await app.request(`/api/v1${path}`, { method: "DELETE" })
+    expect([refused.status, refused.headers.get("allow")]).toEqual([405, "GET, HEAD, OPTIONS"])
+    expect(refused.headers.get("access-control-allow-origin")).toBe("*")
+  }
   expect((await app.request("/api/v1/nothing")).status).toBe(404)
 })
 

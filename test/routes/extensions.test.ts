@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest"
+import { describe, expect, test, vi } from "vitest"
 import { appWithSession, JSON_BODY, problemOf, SESSION_URL } from "./support.ts"
 
 const EVENTS_URL = `http://gateway${SESSION_URL}/events`
@@ -91,6 +91,20 @@ describe("events of a viewer's session", () => {
     const text = await response.text()
     expect(text.length).toBeGreaterThan(60_000)
     expect(text.length).toBeLessThan(70_000)
+  })
+
+  test("a comment now and then keeps proxies from closing a quiet feed", async () => {
+    vi.useFakeTimers()
+    try {
+      const { app, session, url } = await openFeed(["active"])
+      const reading = textOf(app.request(url))
+      await vi.advanceTimersByTimeAsync(31_000)
+      session.feeds.end()
+      expect(await reading).toBe(": events follow\n\n: still here\n\n: still here\n\n")
+      expect(vi.getTimerCount()).toBe(0)
+    } finally {
+      vi.useRealTimers()
+    }
   })
 
   test("HEAD takes no events from the feed", async () => {
