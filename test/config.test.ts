@@ -30,6 +30,11 @@ describe("layers", () => {
     expect(loadConfig({}, env).media.publicAddresses).toEqual(["192.0.2.1", "2001:db8::1"])
   })
 
+  test("video codecs are all allowed, and a list names those that are, best first", () => {
+    expect(loadConfig({}, {}).media.videoCodecs).toEqual(["h264", "h265", "av1", "vp9", "vp8"])
+    expect(loadConfig({}, { WHIPSTITCH_MEDIA__VIDEO_CODECS: "vp8,h264" }).media.videoCodecs).toEqual(["vp8", "h264"])
+  })
+
   test("a key of a group within a section has three parts, and rules are JSON", () => {
     const rules = [{ stream: "live/*", publish: { tokens: ["stream-key"] }, play: "anyone" }]
     const { access } = loadConfig(
@@ -69,6 +74,8 @@ describe("mistakes name their key", () => {
     { name: "a port that is none", file: { http: { port: 70_000 } }, names: /http\.port/ },
     { name: "a word for a number", file: { hub: { maxStreams: "many" } }, names: /hub\.maxStreams/ },
     { name: "no address and no name", file: { media: { publicAddresses: ["not one"] } }, names: /publicAddresses/ },
+    { name: "an unknown codec", file: { media: { videoCodecs: ["h264", "mpeg2"] } }, names: /videoCodecs\[1\]/ },
+    { name: "no codec", file: { media: { videoCodecs: [] } }, names: /videoCodecs/ },
     { name: "two addresses of a family", file: { media: { host: ["192.0.2.1", "192.0.2.2"] } }, names: /media\.host/ },
     {
       name: "a TURN server of no form",
