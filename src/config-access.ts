@@ -111,7 +111,7 @@ export const Access = z
     adminTokens: tokenList.default([]).describe("tokens that let use the administrative API"),
     rules: orJson(z.array(Rule).max(1_000))
       .default([])
-      .describe("rules by stream, see below; the first that names it decides"),
+      .describe("rules by stream, see docs/access.md; the first that names it decides"),
     jwt: Jwt.optional(),
     callbacks: Callbacks.prefault({}),
   })

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs"
 import { describe, expect, test } from "vitest"
 import { loadConfig } from "../src/config.ts"
 import type { GatewayError } from "../src/errors.ts"
@@ -65,6 +66,12 @@ describe("layers", () => {
   test("other programs' variables and empty ones are left alone", () => {
     expect(messageOf({}, { PATH: "/bin", WHIPSTITCH_HTTP__PORT: "" })).toBe("no error")
   })
+})
+
+test("the examples of docs/access.md are valid", () => {
+  const examples = readFileSync("docs/access.md", "utf8").matchAll(/```json\n(\{[^`]*"access"[^`]*)```/g)
+  const messages = [...examples].map(([, example = ""]) => messageOf(JSON.parse(example)))
+  expect(messages).toEqual(["no error", "no error"])
 })
 
 describe("mistakes name their key", () => {

@@ -37,7 +37,10 @@ export interface AccessGrant {
 export interface AccessControl {
   /** Throws `access.required`, `access.invalid`, `access.denied` and `access.unavailable`. */
   authorize(request: AccessRequest): Promise<AccessGrant>
-  /** Which streams the bearer may publish or play, as far as no callback has to be asked: a stream that needs one is left out. */
+  /**
+   * Which streams to show to the bearer as ones it may publish or play. No callback is asked, so a stream that needs one is left out; an
+   * administrator sees all.
+   */
   permitted(action: AccessAction, token: string | undefined): Promise<(stream: string) => boolean>
   /** Throws `access.required`, `access.invalid` and `access.denied`. */
   requireAdmin(token: string | undefined): Promise<void>

@@ -14,8 +14,13 @@ export async function readJson(response: Response, maxBytes: number): Promise<un
   return JSON.parse(text + decoder.decode())
 }
 
-/** Why a request failed, in one line: fetch hides that in its error's cause. */
+/** Why a request failed, in one line for the log; without the queries of addresses, which may hold secrets and which Deno quotes. */
 export function failureReason(error: unknown): string {
+  return rawReason(error).replaceAll(/(\bhttps?:\/\/[^\s?#)]*)[?#][^\s)]*/g, "$1?…")
+}
+
+/** fetch hides the reason in its error's cause. */
+function rawReason(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   if (error.name === "TimeoutError") return "no answer in time"
   const { cause } = error
