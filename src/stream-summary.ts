@@ -41,8 +41,8 @@ function describeTracks({ tracks, sources, videoCodec, lanes }: LiveStream): Tra
   const known = [...tracks].map(describeTrack)
   // Packets are passed on without taking them apart: what is known is the codec that was agreed on, and the size from a keyframe.
   if (sources.video === "packets" && videoCodec !== undefined) {
-    const [keyframe] = lanes.videoPackets.cached
-    known.push({ kind: "video", codec: videoCodec, ...sizeOf(keyframe) })
+    const sized = lanes.videoPackets.cached.find(({ widthPx }) => widthPx !== undefined)
+    known.push({ kind: "video", codec: videoCodec, ...sizeOf(sized) })
   }
   if (sources.audio === "packets") known.push({ kind: "audio", codec: "opus" })
   return known
