@@ -1,4 +1,5 @@
 import type { PassedExtension } from "../../media/header-extension.ts"
+import { absSendTime } from "../../rtp/header-extension.ts"
 import type { TrackExtensions } from "./fanout.ts"
 import { swap32 } from "./srtp/keystream.ts"
 import type { PacketRing } from "./srtp/packet-ring.ts"
@@ -75,11 +76,6 @@ export class ExtensionWriter {
     }
     return end
   }
-}
-
-/** Seconds with 18 bits of fraction, the lower 24 bits of that. http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time */
-function absSendTime(nowUs: number): number {
-  return Math.floor((nowUs * 2 ** 18) / 1_000_000) & 0xff_ffff
 }
 
 function checkId(id: number | undefined): void {

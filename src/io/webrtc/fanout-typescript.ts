@@ -85,7 +85,9 @@ export class TypeScriptFanout implements PacketFanout {
   }
 
   sendTo(viewerId: ViewerId, trackId: TrackId, batch: RtpBatch, options: SendToOptions): void {
-    this.#find(viewerId, trackId)?.replay(batch, options.sequenceOffset, options.timestamp ?? batch.timestamp)
+    const stream = this.#find(viewerId, trackId)
+    if (stream?.source !== undefined) this.#leave(stream)
+    stream?.replay(batch, options.sequenceOffset, options.timestamp ?? batch.timestamp)
   }
 
   resend(viewerId: ViewerId, trackId: TrackId, sequenceNumbers: Iterable<number>): number {

@@ -109,14 +109,16 @@ export class ViewerStream {
   /** Sends a batch of the source. */
   sendLive({ packets, payloads, timestamp, ptsUs }: LiveBatch): void {
     this.#extensions.startBurst()
+    let isSent = false
     for (let i = 0; i < packets.length; i++) {
       const packet = packets[i] as LanePacket
       if (this.#runsOn) this.#runOnWith(packet.sequenceNumber)
       const sequenceNumber = (packet.sequenceNumber + this.#sequenceOffset) & 0xffff
       if (!this.#numbers.take(sequenceNumber)) continue
       this.#sendPacket(sequenceNumber, this.#liveTimestamp(timestamp), packet, payloads[i] as AlignedPayload)
+      isSent = true
     }
-    this.#markTime(this.#liveTimestamp(timestamp), ptsUs)
+    if (isSent) this.#markTime(this.#liveTimestamp(timestamp), ptsUs)
     if (this.#replayed === undefined || ((this.#numbers.next - this.#replayedUntil) & 0xffff) >= 0x8000) return
     this.#replayed = undefined
     this.#replayedTimestamps.clear()
@@ -128,14 +130,16 @@ export class ViewerStream {
     this.#setOffset(sequenceOffset)
     if (!this.#replayedTimestamps.has(batch.timestamp)) this.#replayedTimestamps.set(batch.timestamp, timestamp)
     this.#extensions.startBurst()
+    let isSent = false
     for (const packet of batch.packets) {
       if (packet.payload.length > MAX_PAYLOAD_BYTES) continue
       const sequenceNumber = (packet.sequenceNumber + sequenceOffset) & 0xffff
       if (!this.#numbers.take(sequenceNumber)) continue
       this.#replayed.add(sequenceNumber, timestamp, packet)
       this.#sendPacket(sequenceNumber, timestamp, packet, alignPayload(packet.payload))
+      isSent = true
     }
-    this.#markTime(timestamp, batch.ptsUs)
+    if (isSent) this.#markTime(timestamp, batch.ptsUs)
     this.#keepReplayed()
   }
 

@@ -109,8 +109,8 @@ export interface PacketFanout {
    */
   send(sourceId: SourceId, batch: RtpBatch): void
   /**
-   * Sends a batch to one viewer whose track follows no source: cached packets for its first picture. `joinTrack` with the same offset goes on
-   * from there, also with packets that come late; `leaveTrack` before the packets of another source.
+   * Sends a batch to one viewer, whose track then follows no source: cached packets for its first picture. `joinTrack` with the same offset
+   * goes on from there, also with packets that come late; `leaveTrack` before the packets of another source.
    */
   sendTo(viewerId: ViewerId, trackId: TrackId, batch: RtpBatch, options: SendToOptions): void
   /** Answers a NACK: sends packets again, named by the sequence numbers that the viewer knows. Returns how many were still there. */
