@@ -11,13 +11,14 @@ export interface AccessRequest {
   /** Bearer token, stream key or JWT as the peer gave it; never logged. */
   readonly token: string | undefined
   readonly protocol: Protocol
-  /** Where it is known before the session begins. */
+  /** Its short form, as in the log and the API, where it is known before the session begins. */
   readonly sessionId?: string
   readonly remoteAddress: string | undefined
 }
 
 /** How a session went. */
 export interface SessionOutcome {
+  /** Short form; empty where the session never got one. */
   readonly sessionId: string
   readonly reason: string
   readonly durationMs: number

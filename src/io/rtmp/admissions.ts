@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto"
 import type { AccessAction, AccessControl, AccessGrant } from "../../access/access.ts"
 import type { StreamName } from "../../hub/stream-name.ts"
 import type { RtmpStreamAddress } from "../../rtmp/stream-address.ts"
+import { sessionLabel } from "../log.ts"
 import { requestedName } from "./requested-name.ts"
 
 /** A session that may begin. */
@@ -49,11 +50,16 @@ export class Admissions {
         stream: name,
         token,
         protocol: "rtmp",
-        sessionId: id,
+        sessionId: sessionLabel(id),
         remoteAddress: this.#remoteAddress,
       })
       if (!isGivenUp()) return { id, name, grant }
-      grant.ended({ sessionId: id, reason: "the peer gave it up before it began", durationMs: 0, bytes: 0 })
+      grant.ended({
+        sessionId: sessionLabel(id),
+        reason: "the peer gave it up before it began",
+        durationMs: 0,
+        bytes: 0,
+      })
     } catch (error) {
       if (!isGivenUp()) throw error
     } finally {

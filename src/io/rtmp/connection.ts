@@ -143,7 +143,7 @@ export class RtmpConnection {
           else this.#play(request, admission)
         } catch (error) {
           const reason = error instanceof GatewayError ? error.message : "internal error"
-          admission.grant.ended({ sessionId: admission.id, reason, durationMs: 0, bytes: 0 })
+          admission.grant.ended({ sessionId: sessionLabel(admission.id), reason, durationMs: 0, bytes: 0 })
           throw error
         }
       })

@@ -8,7 +8,7 @@ import { CODEC_TITLES } from "../../media/codec.ts"
 import { RateMeter } from "../../media/rate-meter.ts"
 import { amfField } from "../../rtmp/amf0.ts"
 import type { RtmpMedia, RtmpMetadata } from "../../rtmp/server-events.ts"
-import type { Logger } from "../log.ts"
+import { type Logger, sessionLabel } from "../log.ts"
 
 /** What a publisher needs from the connection it lives on. */
 export interface PublisherContext {
@@ -130,7 +130,7 @@ export class RtmpPublisher implements PublisherSession {
     this.#context.registry.unpublish(this.#stream, this, reason, { mayReturn, nowMs })
     const durationMs = Math.round(nowMs - this.#startedAtMs)
     this.#logger.info({ reason, durationMs, ...this.#totals }, "publisher gone")
-    this.#context.grant.ended({ sessionId: this.id, reason, durationMs, bytes: this.#totals.bytes })
+    this.#context.grant.ended({ sessionId: sessionLabel(this.id), reason, durationMs, bytes: this.#totals.bytes })
   }
 
   #warnOnce(message: string): void {

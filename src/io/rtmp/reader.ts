@@ -9,7 +9,7 @@ import type { AacFrame, MediaFrame, OpusFrame, Track, VideoFrame } from "../../m
 import { RateMeter } from "../../media/rate-meter.ts"
 import { serializeAmf0 } from "../../rtmp/amf0.ts"
 import type { RtmpPlayRequested, RtmpReceiveChanged } from "../../rtmp/server-events.ts"
-import type { Logger } from "../log.ts"
+import { type Logger, sessionLabel } from "../log.ts"
 import type { RtmpMessageCache } from "./message-cache.ts"
 
 /** The way to the peer, as a reader sees it. */
@@ -130,7 +130,7 @@ export class RtmpReader implements SubscriberSession {
     this.#stream.removeSubscriber(this)
     const durationMs = Math.round(this.#context.nowMs() - this.#startedAtMs)
     this.#logger.info({ reason, durationMs, ...this.#totals }, "reader gone")
-    this.#context.grant.ended({ sessionId: this.id, reason, durationMs, bytes: this.#totals.bytes })
+    this.#context.grant.ended({ sessionId: sessionLabel(this.id), reason, durationMs, bytes: this.#totals.bytes })
   }
 
   #onFrame(frame: MediaFrame): void {
