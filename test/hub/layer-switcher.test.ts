@@ -73,7 +73,7 @@ test("whatever is lost, late or switched, no number is given twice and none is l
     maxLength: 3,
   })
   fc.assert(
-    fc.property(sources, fc.array(step, { maxLength: 200 }), (starts, steps) => {
+    fc.property(sources, fc.array(step, { minLength: 50, maxLength: 300, size: "max" }), (starts, steps) => {
       const switcher = new LayerSwitcher()
       const layers = starts.map((start) => ({ ...start, held: undefined as RtpBatch | undefined }))
       const given = new Set<number>()
