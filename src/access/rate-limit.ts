@@ -54,7 +54,7 @@ export class RateLimiter {
 
 /** What a source is counted under: an IPv4 address, also where it is mapped into IPv6, or the /64 of an IPv6 address. */
 export function rateLimitKey(source: string): string {
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(source)?.[1]
+  const mapped = mappedIpv4(source)
   if (mapped !== undefined) return mapped
   if (!source.includes(":")) return source
   const [address = ""] = source.split("%", 1)
@@ -67,4 +67,12 @@ export function rateLimitKey(source: string): string {
     .slice(0, 4)
     .map((group) => group.replace(/^0+(?=.)/, ""))
     .join(":")}::/64`
+}
+
+/** `::ffff:192.0.2.1` as sockets say it, or `::ffff:c000:201` as a proxy may; RFC 4291 section 2.5.5.2. */
+function mappedIpv4(source: string): string | undefined {
+  const [, dotted, high, low] = /^::ffff:(?:(\d+\.\d+\.\d+\.\d+)|([\da-f]{1,4}):([\da-f]{1,4}))$/i.exec(source) ?? []
+  if (high === undefined || low === undefined) return dotted
+  const groups = [high, low].map((group) => Number.parseInt(group, 16))
+  return groups.flatMap((group) => [group >> 8, group & 0xff]).join(".")
 }
