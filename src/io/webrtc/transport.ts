@@ -33,6 +33,8 @@ export interface WebRtcTransportOptions extends UdpPortOptions, Omit<PeerLimits,
 /** Counters since the start. */
 export interface WebRtcTransportStats {
   readonly sessions: number
+  /** ICE logins that are accepted: one for each session, two while it waits for the first check after a restart. */
+  readonly logins: number
   readonly checksAnswered: number
   /** Checks that named a session but did not pass. */
   readonly checksRefused: number
@@ -96,6 +98,7 @@ export class WebRtcTransport {
     const udp = this.#udp as UdpPort
     return {
       sessions: this.#peers.size,
+      logins: this.#responder.size,
       ...this.#counts,
       unknownDatagrams: udp.droppedDatagrams + (this.#tcp?.droppedDatagrams ?? 0),
       sendErrors: udp.sendErrors + (this.#tcp?.sendErrors ?? 0),

@@ -59,6 +59,19 @@ describe("TCP", () => {
     expect(session.peer.remote.transport).toBe("udp")
   })
 
+  test("is closed after 5 s without an authenticated check, and stays with one", async () => {
+    const tcp = await fixture.openClient("tcp")
+    const stranger = await fixture.openClient("tcp")
+    const session = await connect({}, tcp)
+    stranger.send(checkFor(session.peer.localUfrag, session.peer.localPwd, { password: "guess" }))
+    await stranger.next(0, 3)
+    fixture.nowMs += 5_000
+    fixture.transport.checkTimeouts()
+    await expect.poll(() => fixture.transport.stats, SOON).toMatchObject({ tcpConnections: 1, tcpRefused: 1 })
+    tcp.send(protectRtp(session.keys, 1))
+    await session.rtp
+  })
+
   test("is closed with its session, after the goodbye", async () => {
     const tcp = await fixture.openClient("tcp")
     const session = await connect({}, tcp)
@@ -242,7 +255,7 @@ test("the self test reaches every announced candidate, by UDP and TCP, and leave
     { candidate: { protocol: "udp", address: "127.0.0.1", port }, reachable: true },
     { candidate: { protocol: "tcp", address: "127.0.0.1", port }, reachable: true },
   ])
-  expect(fixture.transport.stats).toMatchObject({ sessions: 0, checksRefused: 0 })
+  expect(fixture.transport.stats).toMatchObject({ sessions: 0, logins: 0, checksRefused: 0 })
   await expect.poll(() => fixture.transport.stats.tcpConnections, SOON).toBe(0)
 })
 
@@ -268,6 +281,22 @@ test.skipIf(!hasIpv6)(
     await transport.close("test is over")
   },
 )
+
+test("nothing is left of sessions that came and went, also of those that nobody ended", async () => {
+  for (let round = 0; round < 20; round++) {
+    const [ended, lost, restarted] = [open(), open(), open({ isOffer: true })]
+    const tcp = await fixture.openClient("tcp")
+    for (const { peer } of [ended, lost, restarted]) await tcp.check(peer.localUfrag, peer.localPwd)
+    restarted.peer.restartIce("again")
+    ended.peer.close("ended by DELETE")
+    tcp.close()
+    fixture.nowMs += 30_000
+    fixture.transport.checkTimeouts()
+    await Promise.all([ended.closed, lost.closed, restarted.closed])
+  }
+  const nothing = { sessions: 0, logins: 0, tcpConnections: 0 }
+  await expect.poll(() => fixture.transport.stats, SOON).toMatchObject(nothing)
+})
 
 test("a peer has eight paths at most: the oldest one that is not in use goes", async () => {
   const { peer } = await connect()

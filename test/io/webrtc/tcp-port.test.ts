@@ -4,7 +4,6 @@ import { networkInterfaces } from "node:os"
 import { afterEach, expect, test } from "vitest"
 import { MAX_FRAME_BYTES, serializeFrame } from "../../../src/ice/tcp-framing.ts"
 import type { NetworkPath } from "../../../src/io/webrtc/remote-address.ts"
-import { checkCandidate } from "../../../src/io/webrtc/self-test.ts"
 import { TcpPort, type TcpPortHandlers, type TcpPortOptions } from "../../../src/io/webrtc/tcp-port.ts"
 import { freeTcpPort } from "../../support/ports.ts"
 
@@ -192,16 +191,6 @@ test("a port that is taken is a clear error that says what helps", async () => {
   const { port } = other.address() as AddressInfo
   const failed = { code: "listen.failed", message: expect.stringContaining("media.tcp") }
   await expect(open({ port })).rejects.toMatchObject(failed)
-})
-
-test("an own candidate where nobody answers is told, and why", async () => {
-  const port = await freeTcpPort()
-  const login = { ufrag: "u", pwd: "p" }
-  const check = (protocol: "udp" | "tcp") =>
-    checkCandidate({ protocol, address: "127.0.0.1", port }, login, () => new Uint8Array(20))
-  const [udp, tcp] = await Promise.all([check("udp"), check("tcp")])
-  expect(udp).toMatchObject({ reachable: false, error: "no answer" })
-  expect(tcp).toMatchObject({ reachable: false, error: expect.stringContaining("ECONNREFUSED") })
 })
 
 /** What comes from a socket takes a turn or two of the event loop, and longer on a busy machine. */
