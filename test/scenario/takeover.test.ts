@@ -131,6 +131,26 @@ test("a viewer is still being brought up to date when the publisher changes", ()
   expect(contents(viewer.frames).slice(-20)).toEqual(published)
 })
 
+test("a reader of pictures is ended when they come in a codec that RTMP does not carry; a reader of sound stays until pictures come", () => {
+  const gateway = new TestGateway()
+  const source = RtmpSource.publishing(gateway)
+  const sink = new RtmpSink(gateway)
+  publishRtmp(source, 0, 10)
+  gateway.stream.useVideo("packets", "vp8")
+  expect(sink.endedBecause).toMatch(/play the stream again/)
+  const listener = new RtmpSink(gateway)
+  for (let i = 0; i < 5; i++) {
+    source.sound(1_000 + i * FRAME_MS, i)
+    advance(FRAME_MS)
+  }
+  expect(listener.sounds.length).toBeGreaterThan(3)
+  gateway.stream.useVideo("packets", "av1")
+  expect(listener.endedBecause).toBeUndefined()
+  gateway.stream.useVideo("packets", "h264")
+  expect(listener.endedBecause).toMatch(/play the stream again/)
+  expect(gateway.bugs).toEqual([])
+})
+
 test("an RTMP publisher that takes over in mid-GOP is not shown before its keyframe", () => {
   const gateway = new TestGateway()
   const published = publishRtmp(RtmpSource.publishing(gateway), 0, 10)

@@ -1,7 +1,7 @@
 import type { AccessGrant } from "../../access/access.ts"
 import { type FlvContents, flvMetadata, trackToFlv } from "../../bridge/frames-to-flv.ts"
 import type { LiveStream } from "../../hub/live-stream.ts"
-import type { SessionFacts, SubscriberSession } from "../../hub/session.ts"
+import type { SessionFacts, StreamEvent, SubscriberSession } from "../../hub/session.ts"
 import type { StreamName } from "../../hub/stream-name.ts"
 import type { StreamRegistry } from "../../hub/stream-registry.ts"
 import { CODEC_TITLES } from "../../media/codec.ts"
@@ -59,7 +59,8 @@ export class RtmpReader implements SubscriberSession {
   readonly #isWanted = { video: true, audio: true }
   /** Frames from the cache, until both kinds are there and can be sent in the order of time. */
   #replay: MediaFrame[] | undefined
-  #hasSentMetadata = false
+  /** Whether the metadata said that there will be pictures; undefined before it was sent. */
+  #announcesPictures: boolean | undefined
   #waitsForKeyframe = true
   #firstPictureUs: number | undefined
   #droppingSinceMs: number | undefined
@@ -116,6 +117,13 @@ export class RtmpReader implements SubscriberSession {
     }
   }
 
+  /** Players hold on to what was announced at the beginning. */
+  onStreamEvent({ type }: StreamEvent): void {
+    if (type !== "codec" || this.#announcesPictures === undefined || this.#announcesPictures === this.#hasPictures)
+      return
+    this.end("the codec of the video has changed: play the stream again")
+  }
+
   /** The player turns a kind off or on. */
   onReceiveChanged({ kind, enabled }: RtmpReceiveChanged): void {
     this.#isWanted[kind] = enabled
@@ -162,7 +170,7 @@ export class RtmpReader implements SubscriberSession {
       this.#waitsForKeyframe = false
       this.#totals.videoFrames++
     } else this.#totals.audioFrames++
-    if (!this.#hasSentMetadata) this.#sendMetadata(frame.track)
+    if (this.#announcesPictures === undefined) this.#sendMetadata(frame.track)
     if (this.#lastTrack[kind] !== frame.track) {
       this.#lastTrack[kind] = frame.track
       this.#write(this.#context.messages.body(trackToFlv(frame.track, decodingTimeUs(frame)), this.#streamId))
@@ -204,7 +212,7 @@ export class RtmpReader implements SubscriberSession {
   }
 
   #sendMetadata(first: Track): void {
-    this.#hasSentMetadata = true
+    this.#announcesPictures = this.#hasPictures
     const { audio } = this.#stream.sources
     const contents: FlvContents = {
       video: this.#hasPictures ? "h264" : undefined,
