@@ -79,6 +79,7 @@ const ASSETS = [
   "home.js",
   "signaling.js",
   "stats.js",
+  "session-events.js",
   "player.js",
   "watch.js",
   "capture.js",

@@ -23,6 +23,11 @@ export function streamOfPage() {
   return { name: `${safeDecode(app)}/${safeDecode(stream)}`, path: `${app}/${stream}` }
 }
 
+/** The key in a page address such as `/watch/live/cam1?token=KEY`; undefined where there is none. */
+export function tokenOfPage() {
+  return new URLSearchParams(location.search).get("token") || undefined
+}
+
 /** Copies text; where the browser allows that only over HTTPS, through a hidden field. */
 export async function copyText(text) {
   try {

@@ -63,7 +63,15 @@ function describeTracks({ publisher, tracks }) {
   return parts.join(" · ")
 }
 
-const CODEC_NAMES = { h264: "H.264", aac: "AAC", opus: "Opus" }
+const CODEC_NAMES = {
+  h264: "H.264",
+  h265: "HEVC",
+  av1: "AV1",
+  vp9: "VP9",
+  vp8: "VP8",
+  aac: "AAC",
+  opus: "Opus",
+}
 
 /** A colour of its own for every name, the same on every visit. */
 function hueOf(name) {

@@ -1,33 +1,41 @@
 import { sleep } from "./dom.js"
+import { listen } from "./session-events.js"
 import { openSession, SignalingError } from "./signaling.js"
 import { StatsMeter } from "./stats.js"
 
 /**
  * A WHEP player that looks after itself: it waits for a stream that is not live, comes back when it does, and connects
- * again when media stop. `onState({state, detail})` tells `connecting`, `live`, `waiting` (never live yet), `ended`
- * (was live) or `failed`; `onMedia()` that a track has begun to carry something.
+ * again when media stop. `onState({state, detail})` tells `connecting`, `live`, `away` (the publisher lost its connection
+ * and may return), `waiting` (never live yet), `ended` (was live), `locked` (a key is needed) or `failed`; `onMedia()` that
+ * a track has begun to carry something, `onEvent(type, data)` what the session tells.
  */
 export class Player {
   #endpoint
   #video
   #onState
   #onMedia
+  #onEvent
+  #session = undefined
   #stop = new AbortController()
   #wake = new AbortController()
   #meter = new StatsMeter()
   #wasLive = false
-  #endSession = () => {}
+  #isAway = false
   #spare = undefined
   pc = null
   state = "connecting"
   detail = ""
   /** Set while the viewer has paused, so that a new connection does not start playing by itself. */
   isPaused = false
+  /** Sent as a bearer token; undefined where none is needed. */
+  token = undefined
   /** From the POST to the first picture on the screen, of the current connection. */
   firstFrameMs = undefined
 
-  constructor({ endpoint, video, onState, onMedia = () => {} }) {
+  constructor({ endpoint, token, video, onState, onMedia = () => {}, onEvent = () => {} }) {
     this.#endpoint = endpoint
+    this.token = token
+    this.#onEvent = onEvent
     this.#video = video
     this.#onState = onState
     this.#onMedia = onMedia
@@ -41,7 +49,7 @@ export class Player {
     while (!signal.aborted) {
       let delayMs
       try {
-        if (this.state !== "waiting" && this.state !== "ended") this.#set("connecting", "")
+        if (!this.#isPatient) this.#set("connecting", "")
         await this.#playOnce()
         failures = 0
         waits = 0
@@ -52,6 +60,8 @@ export class Player {
           this.#set(this.#wasLive ? "ended" : "waiting", error.message)
           failures = 0
           delayMs = document.hidden ? 4_000 : Math.min(1_000 + waits++ * 50, 2_000)
+        } else if (error.status === 401 || error.status === 403) {
+          this.#set("locked", error.message)
         } else {
           delayMs = isFinal(error) ? undefined : Math.min(500 * 2 ** failures++, 8_000)
           this.#set("failed", error.message)
@@ -68,9 +78,17 @@ export class Player {
 
   /** Ends it for good; the session is closed at once, because the page may be going away. */
   stop() {
-    this.#endSession()
+    this.#session?.end()
     this.#stop.abort()
     this.#wake.abort()
+  }
+
+  /** Asks for a simulcast layer by its rid; undefined leaves the choice to the gateway. */
+  async selectLayer(rid) {
+    const layersUrl = this.#session?.layersUrl
+    if (layersUrl === undefined) return
+    const headers = { "content-type": "application/json" }
+    await fetch(layersUrl, { method: "POST", headers, body: JSON.stringify({ rid }) })
   }
 
   async stats() {
@@ -88,11 +106,13 @@ export class Player {
     this.#stop.signal.addEventListener("abort", abort, { once: true })
     try {
       const startedAt = performance.now()
-      this.#endSession = await openSession(pc, this.#endpoint, { signal: attempt.signal })
+      this.#session = await openSession(pc, this.#endpoint, { token: this.token, signal: attempt.signal })
+      this.#isAway = false
+      this.#listen(this.#session.eventsUrl, attempt)
       this.pc = pc
       this.#meter = new StatsMeter()
       this.firstFrameMs = undefined
-      if (this.state === "waiting" || this.state === "ended") this.#set("connecting", "")
+      if (this.#isPatient) this.#set("connecting", "")
       this.#watchFirstFrame(media, startedAt, attempt.signal)
       await this.#untilOver(pc, attempt.signal)
     } catch (error) {
@@ -101,11 +121,32 @@ export class Player {
     } finally {
       this.#stop.signal.removeEventListener("abort", abort)
       abort()
-      this.#endSession()
-      this.#endSession = () => {}
+      this.#session?.end()
+      this.#session = undefined
       this.pc = null
       if (this.#spare !== connection) pc.close()
     }
+  }
+
+  /** True while there is nothing to do but to ask again. */
+  get #isPatient() {
+    return this.state === "waiting" || this.state === "ended"
+  }
+
+  #listen(eventsUrl, attempt) {
+    if (eventsUrl === undefined) return
+    const onEvent = (type, data) => {
+      if (type === "inactive") this.#setAway(true)
+      else if (type === "active") this.#setAway(false)
+      else if (type === "reconnect") attempt.abort()
+      this.#onEvent(type, data)
+    }
+    listen(eventsUrl, onEvent, attempt.signal).catch(() => {}) // the picture does without
+  }
+
+  #setAway(isAway) {
+    this.#isAway = isAway
+    if (isAway && this.state === "live") this.#set("away", "")
   }
 
   /**
@@ -151,7 +192,7 @@ export class Player {
   }
 
   #goLive(startedAt) {
-    if (this.state === "live" || this.#stop.signal.aborted) return
+    if (this.state === "live" || this.state === "away" || this.#stop.signal.aborted) return
     this.firstFrameMs = Math.round(performance.now() - startedAt)
     this.#wasLive = true
     this.#set("live", "")
@@ -172,20 +213,21 @@ export class Player {
       if (isGone(pc) || now - connectedAt >= DISCONNECTED_LIMIT_MS) return this.#requireLive("The connection was lost.")
       const before = media.bytes
       media = await receivedMedia(pc)
-      if (media.bytes !== before) movedAt = now
+      if (media.bytes !== before || this.#isAway) movedAt = now
+      if (this.state === "away" && !this.#isAway && media.bytes !== before) this.#set("live", "")
       // A hidden page and a paused video are not told of frames, and a stream of sound alone has none.
       const isUnseen = media.frames > 0 && (document.hidden || this.#video.paused)
       const isSoundOnly = media.videoBytes === 0 && media.bytes > 0 && now - openedAt >= SOUND_ONLY_MS
       if (isUnseen || isSoundOnly) this.#goLive(openedAt)
       if (this.state === "live" && now - movedAt >= SILENCE_LIMIT_MS) return
-      if (this.state !== "live" && now - openedAt >= START_LIMIT_MS) {
+      if (this.state === "connecting" && now - openedAt >= START_LIMIT_MS) {
         throw new Error(pc.connectionState === "connected" ? NO_PICTURE : NO_CONNECTION)
       }
     }
   }
 
   #requireLive(message) {
-    if (this.state !== "live") throw new Error(message)
+    if (this.state !== "live" && this.state !== "away") throw new Error(message)
   }
 
   async #pause(delayMs) {

@@ -1,5 +1,5 @@
 import { capture, captureProblem, listDevices, QUALITIES } from "./capture.js"
-import { $, el, formatBitrate, formatDuration, renderRows, streamOfPage, wireCopyButtons } from "./dom.js"
+import { $, el, formatBitrate, formatDuration, renderRows, streamOfPage, tokenOfPage, wireCopyButtons } from "./dom.js"
 import { Publisher } from "./publisher.js"
 
 const { name, path } = streamOfPage()
@@ -30,7 +30,7 @@ $("#share").href = `/watch/${path}`
 for (const [value, { label }] of Object.entries(QUALITIES)) {
   $("#quality").append(el("option", { value, selected: value === "medium" }, label))
 }
-$("#token").value = sessionStorage.getItem(`token ${name}`) ?? ""
+$("#token").value = tokenOfPage() ?? sessionStorage.getItem(`token ${name}`) ?? ""
 wireCopyButtons()
 
 const problem = captureProblem()
@@ -120,7 +120,8 @@ async function goLive() {
   publisher = new Publisher({ endpoint: `/whip/${path}`, onState: onPublisherState })
   liveSince = 0
   update()
-  await publisher.run(stream, { token, maxBitrateBps: QUALITIES[$("#quality").value].maxBitrateBps })
+  const { maxBitrateBps } = QUALITIES[$("#quality").value]
+  await publisher.run(stream, { token, maxBitrateBps, isSimulcast: $("#simulcast").checked })
 }
 
 function onPublisherState({ state, detail }) {
@@ -140,7 +141,7 @@ function update() {
   const isOn = publisher !== null
   $("#badge").textContent = LABELS[state] ?? state
   $("#timer").hidden = state !== "live"
-  for (const id of ["#sources", "#token", "#quality"]) $(id).disabled = isOn || problem !== undefined
+  for (const id of ["#sources", "#token", "#quality", "#simulcast"]) $(id).disabled = isOn || problem !== undefined
   go.disabled = stream === null && !isOn
   go.textContent = isOn ? "Stop" : "Go live"
   go.classList.toggle("danger", isOn)
@@ -170,7 +171,7 @@ async function showStats() {
   const limit = v?.raw.qualityLimitationReason
   renderRows($("#stats"), [
     ["Picture", v?.widthPx === undefined ? "–" : `${v.widthPx}×${v.heightPx} at ${Math.round(v.fps ?? 0)} fps`],
-    ["Video", formatBitrate(v?.bitrateBps)],
+    ["Video", [formatBitrate(v?.bitrateBps), v?.codec].filter(Boolean).join(" · ")],
     ["Audio", a === undefined ? "none" : formatBitrate(a.bitrateBps)],
     ["Round trip", reading.rttMs === undefined ? "–" : `${reading.rttMs.toFixed(1)} ms`],
     ["Loss", reading.remoteLoss === undefined ? "–" : `${(reading.remoteLoss * 100).toFixed(1)} %`],

@@ -11,7 +11,7 @@ export class Publisher {
   #onState
   #stop = new AbortController()
   #meter = new StatsMeter()
-  #endSession = () => {}
+  #session = undefined
   pc = null
   state = "stopped"
 
@@ -21,13 +21,13 @@ export class Publisher {
   }
 
   /** Publishes until `stop()`, or until the gateway refuses. */
-  async run(stream, { token, maxBitrateBps }) {
+  async run(stream, { token, maxBitrateBps, isSimulcast = false }) {
     const { signal } = this.#stop
     let failures = 0
     this.#set("connecting", "")
     while (!signal.aborted) {
       try {
-        await this.#publishOnce(stream, { token, maxBitrateBps })
+        await this.#publishOnce(stream, { token, maxBitrateBps, isSimulcast })
         failures = 0
       } catch (error) {
         if (signal.aborted) break
@@ -54,7 +54,7 @@ export class Publisher {
 
   /** Ends it for good; the session is closed at once, because the page may be going away. */
   stop() {
-    this.#endSession()
+    this.#session?.end()
     this.#stop.abort()
   }
 
@@ -64,13 +64,13 @@ export class Publisher {
 
   #hasBeenLive = false
 
-  async #publishOnce(stream, { token, maxBitrateBps }) {
+  async #publishOnce(stream, { token, maxBitrateBps, isSimulcast }) {
     const pc = new RTCPeerConnection({ bundlePolicy: "max-bundle" })
     this.pc = pc
     this.#meter = new StatsMeter()
     try {
-      for (const track of stream.getTracks()) addSender(pc, track, stream, maxBitrateBps)
-      this.#endSession = await openSession(pc, this.#endpoint, {
+      for (const track of stream.getTracks()) addSender(pc, track, stream, maxBitrateBps, isSimulcast)
+      this.#session = await openSession(pc, this.#endpoint, {
         token,
         signal: this.#stop.signal,
         startBitrateBps: Math.min(maxBitrateBps * 0.6, MAX_START_BITRATE_BPS),
@@ -78,8 +78,8 @@ export class Publisher {
       await limitBitrate(pc, maxBitrateBps)
       await this.#untilLost(pc)
     } finally {
-      this.#endSession()
-      this.#endSession = () => {}
+      this.#session?.end()
+      this.#session = undefined
       pc.close()
     }
   }
@@ -119,17 +119,27 @@ export class Publisher {
   }
 }
 
-function addSender(pc, track, stream, maxBitrateBps) {
+function addSender(pc, track, stream, maxBitrateBps, isSimulcast) {
   const isVideo = track.kind === "video"
+  const single = [{ maxBitrate: isVideo ? maxBitrateBps : AUDIO_BITRATE_BPS }]
   const transceiver = pc.addTransceiver(track, {
     direction: "sendonly",
     streams: [stream],
-    sendEncodings: [{ maxBitrate: isVideo ? maxBitrateBps : AUDIO_BITRATE_BPS }],
+    sendEncodings: isVideo && isSimulcast ? layers(maxBitrateBps) : single,
   })
   if (isVideo) preferH264(transceiver)
 }
 
-/** H.264 is what the gateway takes; packetization mode 1 and constrained baseline are what every receiver takes. */
+/** Halves of the size above, for viewers whose link does not take the whole; worst first, as Chromium wants them. */
+function layers(maxBitrateBps) {
+  return [
+    { rid: "q", scaleResolutionDownBy: 4, maxBitrate: maxBitrateBps / 16 },
+    { rid: "h", scaleResolutionDownBy: 2, maxBitrate: maxBitrateBps / 4 },
+    { rid: "f", maxBitrate: maxBitrateBps },
+  ]
+}
+
+/** H.264 is what RTMP readers get too; packetization mode 1 and constrained baseline are what every receiver takes. */
 function preferH264(transceiver) {
   const codecs = RTCRtpSender.getCapabilities?.("video")?.codecs ?? []
   if (transceiver.setCodecPreferences === undefined || codecs.length === 0) return
@@ -146,7 +156,7 @@ async function limitBitrate(pc, maxBitrateBps) {
   for (const sender of pc.getSenders()) {
     if (sender.track?.kind !== "video") continue
     const parameters = sender.getParameters()
-    for (const encoding of parameters.encodings ?? []) encoding.maxBitrate = maxBitrateBps
+    if (parameters.encodings?.length === 1) parameters.encodings[0].maxBitrate = maxBitrateBps
     if (sender.track.contentHint !== "detail") parameters.degradationPreference = "maintain-framerate"
     await sender.setParameters(parameters).catch(() => {})
   }

@@ -9,8 +9,8 @@ export class SignalingError extends Error {
 
 /**
  * Opens a WHIP or WHEP session: posts the local offer at once, without waiting for candidates (the gateway is ICE-lite
- * and learns ours from the checks), and applies the answer. Returns a function that ends the session, also while the
- * page is being left.
+ * and learns ours from the checks), and applies the answer. Returns `end`, which ends the session, also while the page
+ * is being left, and the addresses of what the session offers besides: `eventsUrl` and `layersUrl`.
  */
 export async function openSession(pc, endpoint, { token, signal, startBitrateBps } = {}) {
   // A connection that was refused before asks again with the same offer.
@@ -35,7 +35,13 @@ export async function openSession(pc, endpoint, { token, signal, startBitrateBps
     end()
     throw error
   }
-  return end
+  const links = response.headers.get("link") ?? ""
+  return { end, eventsUrl: extensionUrl(links, "server-sent-events"), layersUrl: extensionUrl(links, "layer") }
+}
+
+/** The address of a WHEP extension in the Link headers; undefined where the session has it not. */
+function extensionUrl(links, name) {
+  return new RegExp(`<([^>]*)>; *rel="urn:ietf:params:whep:ext:core:${name}"`).exec(links)?.[1]
 }
 
 /** Asks for two channels of Opus, both ways; browsers settle for one without it. */

@@ -1,4 +1,4 @@
-import { $, formatBitrate, renderRows, streamOfPage } from "./dom.js"
+import { $, el, formatBitrate, renderRows, streamOfPage, tokenOfPage } from "./dom.js"
 import { Player } from "./player.js"
 
 const { name, path } = streamOfPage()
@@ -9,7 +9,14 @@ const statsPanel = $("#stats")
 document.title = `${name} · Whipstitch`
 $("#title").textContent = name
 
-const player = new Player({ endpoint: `/whep/${path}`, video, onState: showState, onMedia: updateControls })
+const player = new Player({
+  endpoint: `/whep/${path}`,
+  token: tokenOfPage(),
+  video,
+  onState: showState,
+  onMedia: updateControls,
+  onEvent: showEvent,
+})
 let lastStats
 
 /** For tests and for the curious: the connection, the state, and a reading of the statistics. */
@@ -27,10 +34,13 @@ function showState({ state, detail }) {
   stage.dataset.state = state
   const [title, text] = NOTICES[state] ?? ["", ""]
   $("#notice-title").textContent = title
-  $("#notice-text").textContent = state === "failed" ? detail : text
+  $("#notice-text").textContent = state === "failed" || state === "locked" ? detail : text
+  $("#key-form").hidden = state !== "locked"
+  if (state === "locked") $("#key").focus()
   $("#retry").hidden = state !== "failed"
   $("#badge").textContent = state === "live" ? "Live" : "Off air"
-  if (state !== "live") $("#facts").textContent = ""
+  if (state !== "live") for (const id of ["#facts", "#viewers"]) $(id).textContent = ""
+  if (state !== "live" && state !== "away") showLayers([])
   updateControls()
 }
 
@@ -38,8 +48,28 @@ const NOTICES = {
   connecting: ["Connecting", ""],
   waiting: ["Not live yet", "The picture appears here by itself as soon as somebody publishes."],
   ended: ["The stream has ended", "Should it come back, it will play on here by itself."],
+  away: ["One moment", "The publisher has lost its connection. The picture goes on when it is back."],
+  locked: ["This stream needs a key", ""],
   failed: ["No connection", ""],
   live: ["", ""],
+}
+
+function showEvent(type, data) {
+  if (type === "viewercount") $("#viewers").textContent = `· ${data.viewercount} watching`
+  if (type === "layers") showLayers(Object.values(data)[0] ?? [])
+}
+
+/** The sizes that the publisher sends; one alone is nothing to choose from. */
+function showLayers(layers) {
+  const select = $("#layer")
+  const chosen = select.value
+  const options = layers.map(({ rid, height, bitrate }) => {
+    const label = [height ? `${height}p` : rid, bitrate > 0 && formatBitrate(bitrate)].filter(Boolean).join(", ")
+    return el("option", { value: rid, disabled: bitrate === 0 }, label)
+  })
+  select.replaceChildren(el("option", { value: "" }, "Auto"), ...options)
+  select.value = layers.some(({ rid }) => rid === chosen) ? chosen : ""
+  $("#layer-field").hidden = layers.length < 2
 }
 
 function updateControls() {
@@ -90,7 +120,7 @@ function renderStats() {
   const { video: v, audio: a } = lastStats?.inbound ?? {}
   const size = v?.widthPx === undefined ? undefined : `${v.widthPx}×${v.heightPx}`
   if (player.state === "live")
-    $("#facts").textContent = [size, v?.raw.bytesReceived > 0 && "H.264", a?.raw.bytesReceived > 0 && "Opus"]
+    $("#facts").textContent = [size, v?.raw.bytesReceived > 0 && v.codec, a?.raw.bytesReceived > 0 && "Opus"]
       .filter(Boolean)
       .join(" · ")
   if (statsPanel.hidden) return
@@ -114,6 +144,12 @@ $("#pause").addEventListener("click", togglePause)
 $("#stats-toggle").addEventListener("click", toggleStats)
 $("#fullscreen").addEventListener("click", toggleFullscreen)
 $("#retry").addEventListener("click", () => player.retry())
+$("#layer").addEventListener("change", ({ target }) => player.selectLayer(target.value || undefined))
+$("#key-form").addEventListener("submit", (event) => {
+  event.preventDefault()
+  player.token = $("#key").value.trim()
+  player.retry()
+})
 $("#volume").addEventListener("input", ({ target }) => {
   hintDone = true
   video.volume = Number(target.value)
@@ -127,7 +163,8 @@ video.addEventListener("pause", updateControls)
 const KEYS = { m: toggleMute, f: toggleFullscreen, s: toggleStats, " ": togglePause }
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return
-  if (event.key === " " && event.target.closest("button, a, input")) return
+  if (event.target.matches("select, #key")) return
+  if (event.key === " " && event.target.closest("button, a, input, select")) return
   const action = KEYS[event.key.toLowerCase()]
   if (action === undefined) return
   event.preventDefault()
@@ -152,9 +189,9 @@ window.addEventListener("pagehide", () => player.stop())
 window.addEventListener("pageshow", ({ persisted }) => {
   if (persisted) location.reload()
 })
-window.addEventListener("online", () => player.retry())
+window.addEventListener("online", () => player.state !== "locked" && player.retry())
 document.addEventListener("visibilitychange", () => {
-  if (!document.hidden && player.state !== "live") player.retry()
+  if (!document.hidden && player.state !== "live" && player.state !== "locked") player.retry()
 })
 
 updateControls()
