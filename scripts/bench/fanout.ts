@@ -1,9 +1,10 @@
 /**
  * Cost of the WebRTC hot path: µs to protect a packet with each profile, then CPU of this process per delivered packet,
- * sockets included. Usage: node scripts/bench/fanout.ts [viewers] [seconds]. Also runs under Bun and Deno.
+ * sockets included, without and with the header extensions that tell of the sending. Usage: node scripts/bench/fanout.ts [viewers] [seconds]. Also runs under Bun and Deno.
  */
 import { spawn } from "node:child_process"
 import { performance } from "node:perf_hooks"
+import type { TrackExtensions } from "../../src/io/webrtc/fanout.ts"
 import { TypeScriptFanout } from "../../src/io/webrtc/fanout-typescript.ts"
 import { RemoteAddress } from "../../src/io/webrtc/remote-address.ts"
 import { KEYING_BYTES, type SrtpMaster, type SrtpProfile } from "../../src/io/webrtc/srtp/keys.ts"
@@ -21,7 +22,7 @@ const viewers = Number(process.argv[2] ?? 100)
 const seconds = Number(process.argv[3] ?? 4)
 
 function print(label: string, value: number, unit: string): void {
-  process.stdout.write(`${label.padEnd(48)} ${value.toFixed(2).padStart(8)} ${unit}\n`)
+  process.stdout.write(`${label.padEnd(60)} ${value.toFixed(2).padStart(8)} ${unit}\n`)
 }
 
 function masterOf(profile: SrtpProfile): SrtpMaster {
@@ -83,7 +84,7 @@ function frameAt(frame: number): RtpBatch {
   return { kind: "video", timestamp: frame * 3600, ptsUs: frame * 40_000, startsKeyframe: false, packets }
 }
 
-async function benchFanout(profile: SrtpProfile): Promise<void> {
+async function benchFanout(profile: SrtpProfile, extensions?: TrackExtensions): Promise<void> {
   const unused = () => {}
   const port = await UdpPort.open(
     { hosts: ["127.0.0.1"], port: 0 },
@@ -95,7 +96,8 @@ async function benchFanout(profile: SrtpProfile): Promise<void> {
   const fanout = new TypeScriptFanout((datagram, to) => port.send(datagram, to))
   const keys = { profile, local: masterOf(profile), remote: masterOf(profile) }
   for (let n = 0; n < viewers; n++) {
-    const tracks = [{ trackId: "video", ssrc: n + 1, payloadType: 96 }]
+    const rtx = { ssrc: viewers + n + 1, payloadType: 97 }
+    const tracks = [{ trackId: "video", ssrc: n + 1, payloadType: 96, rtx, ...(extensions && { extensions }) }]
     fanout.joinTrack(fanout.addViewer({ remote, keys, tracks }), "video", { sourceId: "lane", sequenceOffset: n })
   }
   for (let frame = 0; frame < 5; frame++) fanout.send("lane", frameAt(frame))
@@ -113,12 +115,16 @@ async function benchFanout(profile: SrtpProfile): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, 50))
   const { user, system } = process.cpuUsage(before)
   const packets = frames * PACKETS_PER_FRAME * viewers
-  print(`${profile} process CPU per delivered packet`, (user + system) / packets, "µs")
-  print(`${profile} longest frame for ${viewers} viewers`, longestMs, "ms")
+  const label = extensions === undefined ? profile : `${profile}, extensions`
+  print(`${label}: CPU per delivered packet`, (user + system) / packets, "µs")
+  print(`${label}: longest frame for ${viewers} viewers`, longestMs, "ms")
   fanout.close()
   sink.close()
   await port.close()
 }
 
 for (const profile of PROFILES) benchProtect(profile)
-for (const profile of PROFILES) await benchFanout(profile)
+for (const profile of PROFILES) {
+  await benchFanout(profile)
+  await benchFanout(profile, { absSendTime: 2, transportCc: 3 })
+}

@@ -11,6 +11,8 @@ import { parse } from "./fanout-support.ts"
 
 const FRAME_MS = 40
 const FRAME_TICKS = 3_600
+/** Of a picture. */
+const PACKETS = 3
 
 /** A layer of simulcast: a lane, its pump, and a clock and numbers of its own. */
 class Layer {
@@ -29,12 +31,12 @@ class Layer {
     this.pump = new StreamPump(this.lane, "video", name, fanout)
   }
 
-  /** A picture of the layer in so many packets, from `first` to `end`. */
-  picture(index: number, isKeyframe = false, { packets = 3, first = 0, end = packets } = {}): void {
-    for (let i = first; i < end; i++) this.packet(index, i, packets, isKeyframe)
+  /** A picture of the layer, its packets from `first` to `end`. */
+  picture(index: number, isKeyframe = false, { first = 0, end = PACKETS } = {}): void {
+    for (let i = first; i < end; i++) this.#packet(index, i, isKeyframe)
   }
 
-  packet(index: number, i: number, packets: number, isKeyframe: boolean): void {
+  #packet(index: number, i: number, isKeyframe: boolean): void {
     const ptsUs = (1000 + index * FRAME_MS - this.#lagMs) * 1000
     const payload = Buffer.from(`${this.name} ${index}.${i}${isKeyframe ? " key" : ""}`)
     this.lane.push({
@@ -42,7 +44,7 @@ class Layer {
       timestamp: (this.#firstTimestamp + (ptsUs / 1000) * 90) >>> 0,
       ptsUs,
       startsKeyframe: isKeyframe && i === 0,
-      packets: [{ sequenceNumber: this.#next++ & 0xffff, marker: i === packets - 1, payload }],
+      packets: [{ sequenceNumber: this.#next++ & 0xffff, marker: i === PACKETS - 1, payload }],
     })
   }
 }
