@@ -3,7 +3,7 @@ import { z } from "zod"
 import { GatewayError } from "../src/errors.ts"
 import { WHEP_EVENTS, type WhepEvent, type WhepEventName, type WhepEventSink } from "../src/whep/event-feeds.ts"
 import type { ClientEnv } from "./client.ts"
-import { allowMethods, limitBody, mediaType, readJson, refuseMethod, requireMediaType } from "./requests.ts"
+import { allowMethods, EMPTY, limitBody, mediaType, readJson, refuseMethod, requireMediaType } from "./requests.ts"
 import type { SignalingSession } from "./sessions.ts"
 
 /** A feed that one HTTP response can read. */
@@ -44,7 +44,7 @@ export function eventRoutes(findSession: (id: string) => SignalingSession, maxBo
     if (!isEmpty || mediaType(c) !== "") requireMediaType(c, JSON_TYPE)
     const events = isEmpty ? feeds.available : requireEvents(await readJson(c), feeds.available)
     const location = `${c.var.client.baseUrl}/sessions/${id}/events/${feeds.open(events)}`
-    return c.body(null, 201, { location, "cache-control": "no-store" })
+    return c.body(null, 201, { ...EMPTY, location, "cache-control": "no-store" })
   })
   app.all("/sessions/:id/events", () => refuseMethod("POST and OPTIONS"))
 
@@ -61,7 +61,7 @@ export function eventRoutes(findSession: (id: string) => SignalingSession, maxBo
   })
   app.delete("/sessions/:id/events/:feed", (c) => {
     if (!feedsOf(c.req.param("id")).close(c.req.param("feed"))) throw noFeed()
-    return c.body(null, 200, { "content-length": "0" })
+    return c.body(null, 200, EMPTY)
   })
   app.all("/sessions/:id/events/:feed", () => refuseMethod("GET, HEAD, DELETE and OPTIONS"))
   return app

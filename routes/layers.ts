@@ -2,7 +2,7 @@ import { Hono } from "hono"
 import { z } from "zod"
 import { GatewayError } from "../src/errors.ts"
 import type { LayerConstraint } from "../src/whep/layer-choice.ts"
-import { allowMethods, limitBody, readJson, refuseMethod, requireMediaType } from "./requests.ts"
+import { allowMethods, EMPTY, limitBody, readJson, refuseMethod, requireMediaType } from "./requests.ts"
 import type { SignalingSession } from "./sessions.ts"
 
 /** A layer in the words of the extension's `layers` event. */
@@ -41,7 +41,7 @@ export function layerRoutes(findSession: (id: string) => SignalingSession, maxBo
     const control = controlOf(c.req.param("id"))
     requireMediaType(c, JSON_TYPE)
     control.select(readConstraint(await readJson(c), control))
-    return c.body(null, 200, { "content-length": "0" })
+    return c.body(null, 200, EMPTY)
   })
   app.get("/sessions/:id/layers", (c) => {
     const control = controlOf(c.req.param("id"))

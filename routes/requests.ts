@@ -14,6 +14,7 @@ export function allowMethods(methods: string, extra: Readonly<Record<string, str
   return async (c, next) => {
     if (c.req.method === "OPTIONS") {
       c.res = c.body(null, 200, {
+        ...EMPTY,
         allow: methods,
         "access-control-allow-methods": methods,
         "access-control-allow-headers": "Authorization, Content-Type, If-Match",
@@ -71,5 +72,8 @@ export async function readJson(c: Context): Promise<unknown> {
     throw new GatewayError("http.json", "the body is not valid JSON", { cause })
   }
 }
+
+/** Headers of an answer without a body; without them it would end by a chunk, which simple clients do not know. */
+export const EMPTY = { "content-length": "0" }
 
 const EXPOSED_HEADERS = "Location, ETag, Link, Accept-Post, Accept-Patch, Retry-After, WWW-Authenticate"

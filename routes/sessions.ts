@@ -3,7 +3,7 @@ import { GatewayError } from "../src/errors.ts"
 import { parseFragment } from "../src/sdp/fragment.ts"
 import { type EventFeeds, eventRoutes } from "./events.ts"
 import { type LayerControl, layerRoutes } from "./layers.ts"
-import { allowMethods, limitBody, mediaType, refuseMethod } from "./requests.ts"
+import { allowMethods, EMPTY, limitBody, mediaType, refuseMethod } from "./requests.ts"
 import { FRAGMENT, SDP } from "./signaling.ts"
 
 /** The credentials of one side of an ICE session, RFC 8445 section 5.3. */
@@ -46,7 +46,7 @@ export function sessionRoutes(service: SessionService, { maxBodyBytes }: { reado
   app.use("/sessions/:id", advertisePatch(service), allowMethods("GET, HEAD, PATCH, DELETE, OPTIONS"))
 
   app.delete("/sessions/:id", async (c) => {
-    if (await service.end(c.req.param("id"))) return c.body(null, 200, { "content-length": "0" })
+    if (await service.end(c.req.param("id"))) return c.body(null, 200, EMPTY)
     throw notFound()
   })
 
@@ -70,7 +70,7 @@ export function sessionRoutes(service: SessionService, { maxBodyBytes }: { reado
 
   app.get("/sessions/:id", (c) => {
     requireSession(service, c.req.param("id"))
-    return c.body(null, 200, { "cache-control": "no-store" })
+    return c.body(null, 200, { ...EMPTY, "cache-control": "no-store" })
   })
   app.all("/sessions/:id", () => refuseMethod("GET, HEAD, PATCH, DELETE and OPTIONS"))
 

@@ -5,6 +5,7 @@ import { type ExtensionLink, type IceServerLink, serializeExtension, serializeIc
 import {
   allowMethods,
   bearerToken,
+  EMPTY,
   isPreflight,
   limitBody,
   mediaType,
@@ -118,7 +119,7 @@ export function signalingRoutes({ base, open, iceServers }: Endpoint, { maxBodyB
       "cache-control": "no-store",
     })
   })
-  app.get(endpoint, (c) => c.body(null, 200, { "content-type": SDP }))
+  app.get(endpoint, (c) => c.body(null, 200, { ...EMPTY, "content-type": SDP }))
   app.all(endpoint, () => refuseMethod("GET, HEAD, POST and OPTIONS"))
   app.all(`${base}/*`, () => {
     throw new GatewayError("stream.name", `the address must be ${base}/{app}/{stream}, for example ${base}/live/cam1`)

@@ -4,7 +4,7 @@ const count = z.number().int().nonnegative()
 
 /** A track of a live stream in a few words. */
 export const TrackSummary = z
-  .strictObject({
+  .object({
     kind: z.enum(["audio", "video"]),
     codec: z.string().openapi({ description: "for example `h264`, `aac`, `opus`", example: "h264" }),
     widthPx: count.optional(),
@@ -18,7 +18,7 @@ export type TrackSummary = z.infer<typeof TrackSummary>
 
 /** A simulcast layer of a stream. */
 export const LayerSummary = z
-  .strictObject({
+  .object({
     rid: z.string().openapi({ description: "the publisher's name for it", example: "h" }),
     widthPx: count.optional(),
     heightPx: count.optional(),
@@ -30,13 +30,13 @@ export type LayerSummary = z.infer<typeof LayerSummary>
 
 /** A live stream in the list. */
 export const StreamSummary = z
-  .strictObject({
+  .object({
     name: z.string().openapi({ description: "app and stream", example: "live/cam1" }),
     state: z
       .enum(["live", "waiting"])
       .openapi({ description: "waiting: the publisher is gone and has a moment to come back" }),
     publisher: z
-      .strictObject({ protocol: z.enum(["rtmp", "whip"]) })
+      .object({ protocol: z.enum(["rtmp", "whip"]) })
       .readonly()
       .openapi({ description: "the present one, or the one that may come back" }),
     tracks: z.array(TrackSummary).readonly(),
@@ -50,13 +50,13 @@ export type StreamSummary = z.infer<typeof StreamSummary>
 
 /** The streams that the asking one may play. */
 export const StreamList = z
-  .strictObject({ streams: z.array(StreamSummary).readonly() })
+  .object({ streams: z.array(StreamSummary).readonly() })
   .readonly()
   .openapi("StreamList")
 
 /** A publisher's or viewer's session. */
 export const SessionSummary = z
-  .strictObject({
+  .object({
     id: z.string().openapi({
       description: "public name, also in the log; not the secret of the session's URL",
       example: "m3Zb0c1Wq9aR",
@@ -85,17 +85,17 @@ export type SessionSummary = z.infer<typeof SessionSummary>
 
 /** All sessions. */
 export const SessionList = z
-  .strictObject({ sessions: z.array(SessionSummary).readonly() })
+  .object({ sessions: z.array(SessionSummary).readonly() })
   .readonly()
   .openapi("SessionList")
 
 /** What a page must know to tell people where to publish. */
-export const Info = z.strictObject({ version: z.string(), rtmpPort: count }).readonly().openapi("Info")
+export const Info = z.object({ version: z.string(), rtmpPort: count }).readonly().openapi("Info")
 export type Info = z.infer<typeof Info>
 
 /** Why a request failed. */
 export const Problem = z
-  .strictObject({
+  .object({
     type: z.literal("about:blank"),
     title: z.string(),
     status: count,

@@ -36,6 +36,7 @@ describe.each(["whip", "whep"] as const)("a session of /%s", (role) => {
     for (const method of ["GET", "HEAD"]) {
       const response = await app.request(SESSION_URL, { method })
       expect([response.status, await response.text()]).toEqual([200, ""])
+      expect(response.headers.get("content-length")).toBe("0")
     }
   })
 

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs"
 import { expect, test } from "vitest"
+import type { z } from "zod"
 import { SessionList, StreamList, StreamSummary } from "../../routes/api/schemas.ts"
 import type { ConfigInput } from "../../src/config.ts"
 import { createGateway, type Gateway } from "../../src/gateway.ts"
@@ -30,8 +31,13 @@ async function open(url: string, offer: string) {
   return { response, location: response.headers.get("location") ?? "", etag: response.headers.get("etag") ?? "" }
 }
 
-const listSessions = async ({ urls }: Gateway) =>
-  SessionList.parse(await (await fetch(`${urls.http}/api/v1/sessions`, { headers: ADMIN })).json()).sessions
+/** GETs from the API and expects what the schema says, and nothing that it does not name. */
+async function get<Schema extends z.ZodType>({ urls }: Gateway, path: string, schema: Schema) {
+  const body = await (await fetch(`${urls.http}/api/v1${path}`, { headers: ADMIN })).json()
+  const parsed = schema.parse(body)
+  expect(body).toEqual(parsed)
+  return parsed
+}
 
 test("the API's answers of a real gateway are what its schemas say, and it ends sessions and streams", async () => {
   const gateway = await start()
@@ -39,10 +45,10 @@ test("the API's answers of a real gateway are what its schemas say, and it ends 
   const publisher = await open(`${http}/whip/live/cam1`, "obs-30")
   const viewer = await open(`${http}/whep/live/cam1`, "chromium-whep")
 
-  const { streams } = StreamList.parse(await (await fetch(`${http}/api/v1/streams`)).json())
+  const { streams } = await get(gateway, "/streams", StreamList)
   expect(streams).toMatchObject([{ name: "live/cam1", state: "live", publisher: { protocol: "whip" }, viewers: 1 }])
-  StreamSummary.parse(await (await fetch(`${http}/api/v1/streams/live/cam1`)).json())
-  const sessions = await listSessions(gateway)
+  await get(gateway, "/streams/live/cam1", StreamSummary)
+  const { sessions } = await get(gateway, "/sessions", SessionList)
   expect(sessions).toMatchObject([
     { protocol: "whip", role: "publisher", stream: "live/cam1" },
     { protocol: "whep", role: "viewer", stream: "live/cam1" },
@@ -57,8 +63,8 @@ test("the API's answers of a real gateway are what its schemas say, and it ends 
   expect([kicked.status, (await fetch(viewer.location)).status]).toEqual([204, 404])
   const ended = await fetch(`${http}/api/v1/streams/live/cam1`, { method: "DELETE", headers: ADMIN })
   expect([ended.status, (await fetch(publisher.location)).status]).toEqual([204, 404])
-  expect(await (await fetch(`${http}/api/v1/streams`)).json()).toEqual({ streams: [] })
-  expect(await listSessions(gateway)).toEqual([])
+  expect(await get(gateway, "/streams", StreamList)).toEqual({ streams: [] })
+  expect(await get(gateway, "/sessions", SessionList)).toEqual({ sessions: [] })
 })
 
 test("rules 12, 17, 19, 20: a session trickles, restarts ICE, and ends", async () => {
