@@ -1,5 +1,5 @@
 import type { MiddlewareHandler } from "hono"
-import { createForwardedReader } from "./forwarded.ts"
+import { createForwardedReader, type ProxyHeaders } from "./forwarded.ts"
 
 /** The two ends of a connection as the HTTP server knows them; undefined where it does not. */
 export interface Connection {
@@ -25,15 +25,17 @@ export interface ClientEnv {
 export interface ClientOptions {
   /** The gateway's address for the world, for example `https://live.example.org`, without a slash at the end; empty: what the request names. */
   readonly publicUrl: string
-  /** Addresses and networks (`10.0.0.0/8`) whose Forwarded and X-Forwarded-* headers are believed. */
+  /** Addresses and networks (`10.0.0.0/8`) whose word on the client is taken. */
   readonly trustedProxies: readonly string[]
+  readonly proxyHeaders: ProxyHeaders
   /** Finds the connection in the server's bindings (`c.env`). */
   readonly connection: (bindings: unknown) => Connection
 }
 
 /** Puts the client into the context of every request. */
-export function identifyClient({ publicUrl, trustedProxies, connection }: ClientOptions): MiddlewareHandler<ClientEnv> {
-  const readForwarded = createForwardedReader(trustedProxies)
+export function identifyClient(options: ClientOptions): MiddlewareHandler<ClientEnv> {
+  const { publicUrl, connection } = options
+  const readForwarded = createForwardedReader(options.trustedProxies, options.proxyHeaders)
   return async (c, next) => {
     const { localAddress, remoteAddress } = connection(c.env)
     const forwarded = readForwarded(remoteAddress, (name) => c.req.header(name))

@@ -14,15 +14,21 @@ export type ForwardedReader = (
   header: (name: string) => string | undefined,
 ) => Forwarded | undefined
 
+/** Which headers the proxies write: X-Forwarded-For, -Proto and -Host, or `Forwarded` (RFC 7239). */
+export type ProxyHeaders = "x-forwarded" | "forwarded"
+
 /**
- * Makes a reader of `Forwarded` (RFC 7239), else of X-Forwarded-For, -Proto and -Host. Each proxy adds its entry at the
- * right, so the list is read from there and only as far as trusted proxies wrote it: what stands further left may be the client's invention.
+ * Makes a reader of one kind of headers; a proxy that writes one kind passes the other on as the client invented it. Each proxy adds its entry
+ * at the right, so a list is read from there and only as far as trusted proxies wrote it: what stands further left may be an invention, too.
  */
-export function createForwardedReader(trustedProxies: readonly string[]): ForwardedReader {
+export function createForwardedReader(
+  trustedProxies: readonly string[],
+  proxyHeaders: ProxyHeaders,
+): ForwardedReader {
   const isTrusted = trustChecker(trustedProxies)
   return (peerAddress, header) => {
     if (peerAddress === undefined || !isTrusted(peerAddress)) return undefined
-    const elements = parseForwarded(header("forwarded")) ?? parseXForwarded(header)
+    const elements = proxyHeaders === "forwarded" ? parseForwarded(header("forwarded")) : parseXForwarded(header)
     let index = elements.length - 1
     while (index > 0 && isTrusted(elements[index]?.remoteAddress ?? "")) index--
     return elements[index] ?? { remoteAddress: undefined, protocol: undefined, host: undefined }
@@ -44,8 +50,8 @@ function trustChecker(trustedProxies: readonly string[]): (address: string) => b
   }
 }
 
-function parseForwarded(value: string | undefined): Forwarded[] | undefined {
-  if (value === undefined || value.length > MAX_HEADER) return undefined
+function parseForwarded(value = ""): Forwarded[] {
+  if (value.length > MAX_HEADER) return []
   return splitList(value).map((element) => {
     const pairs = new Map<string, string>()
     for (const [, name = "", quoted, plain = ""] of element.matchAll(FORWARDED_PAIR)) {

@@ -45,7 +45,11 @@ export const Http = z.strictObject({
     .describe("the gateway's address for the world, as in https://live.example.org; left out: what requests name"),
   trustedProxies: trustedProxies
     .default([])
-    .describe("addresses and networks of proxies whose Forwarded or X-Forwarded-* headers are believed"),
+    .describe("addresses and networks of proxies whose word on the client's address, scheme and host is taken"),
+  proxyHeaders: z
+    .enum(["x-forwarded", "forwarded"])
+    .default("x-forwarded")
+    .describe("which headers they write: X-Forwarded-For, -Proto, -Host, or Forwarded (RFC 7239)"),
   maxBodyBytes: positive.default(65_536).describe("largest request body"),
   maxConnections: positive.default(8_000).describe("HTTP connections at once"),
   requestTimeoutMs: positive.default(15_000).describe("time for a client to send its request"),

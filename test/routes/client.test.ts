@@ -62,7 +62,8 @@ describe("rule 3: Location is absolute, behind a proxy that ends TLS too", () =>
       },
     },
   ])("$name", async ({ headers }) => {
-    expect(await post(headers as Record<string, string>)).toEqual({
+    const proxyHeaders = "forwarded" in headers ? "forwarded" : "x-forwarded"
+    expect(await post(headers as Record<string, string>, { proxyHeaders })).toEqual({
       origin: "https://live.example.org",
       remoteAddress: "192.0.2.7",
       // The proxy's connection ends at an address that may not lead here from the client.
@@ -112,6 +113,13 @@ describe("headers of those who are no trusted proxy", () => {
     expect((await post(spoofed)).remoteAddress).toBe("192.0.2.7")
   })
 
+  test("headers that the proxy does not write are the client's, though they come by the proxy", async () => {
+    const { forwarded, ...xForwarded } = headers
+    expect(await post({ forwarded })).toMatchObject({ remoteAddress: PROXY, origin: "http://inside:8080" })
+    const other = await post(xForwarded, { proxyHeaders: "forwarded" })
+    expect(other).toMatchObject({ remoteAddress: PROXY, origin: "http://inside:8080" })
+  })
+
   test("an IPv4 proxy is known at a socket for both families", async () => {
     expect((await post(headers, {}, "::ffff:10.0.0.2")).remoteAddress).toBe("192.0.2.7")
   })
@@ -124,6 +132,6 @@ describe("headers of those who are no trusted proxy", () => {
     { forwarded: ",;=,", address: PROXY },
     { forwarded: `for=${"1".repeat(3_000)}`, address: PROXY },
   ])("Forwarded: $forwarded", async ({ forwarded, address }) => {
-    expect((await post({ forwarded })).remoteAddress).toBe(address)
+    expect((await post({ forwarded }, { proxyHeaders: "forwarded" })).remoteAddress).toBe(address)
   })
 })

@@ -57,6 +57,7 @@ export function fakeApp(overrides: Partial<AppServices> = {}, options: Partial<A
     maxBodyBytes: 1_000,
     publicUrl: "",
     trustedProxies: [],
+    proxyHeaders: "x-forwarded",
     connection: () => ({ localAddress: "192.0.2.1", remoteAddress: "198.51.100.7" }),
     countRequest: () => undefined,
     ...options,
