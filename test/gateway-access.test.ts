@@ -214,11 +214,13 @@ test("while the service of the callbacks is down, nobody gets in", async () => {
   expect(log()).not.toContain("secret-of-url")
 })
 
-test("the ends of sessions that end with the gateway are told", async () => {
-  const service = await startLocalServer(scope, json({}))
+test("a gateway that closes waits until the ends of its sessions are told", async () => {
+  const service = await startLocalServer(scope, (response, index) => {
+    setTimeout(() => json({}, index === 0 ? 500 : 200)(response, index), 300)
+  })
   const { gateway, close } = await startWithAccess(scope, { callbacks: { onPublishDone: service.url } })
   const publisher = await RtmpClient.open(gateway.ports.rtmp, scope, "publish", "cam1")
   await publisher.status("NetStream.Publish.Start")
   await close()
-  expect(service.requests.map(({ body }) => JSON.parse(body).action)).toEqual(["publishDone"])
+  expect(service.requests.map(({ body }) => JSON.parse(body).action)).toEqual(["publishDone", "publishDone"])
 })

@@ -137,6 +137,8 @@ describe("a request that is given up while it waits", () => {
     client.command(1, "publish", 5, null, "cam2")
     await access.asked(2)
     access.refuse()
+    client.command(0, "getStreamLength", 9, null, "cam2")
+    await until("an answer after the refusal of the first", () => client.results().includes(9))
     access.allow()
     await client.status("NetStream.Publish.Start")
     expect(client.statusCodes()).toEqual(["NetStream.Publish.Start"])
@@ -154,6 +156,21 @@ describe("a request that is given up while it waits", () => {
     expect(registry.list()).toEqual([])
     expect(log.filter(({ level }) => Number(level) >= 40)).toEqual([])
   })
+})
+
+test("a request that waits keeps the connection when the hub ends another publication on it", async () => {
+  const { access, server, registry } = await setUp()
+  const client = await RtmpClient.open(server.port, scope, "publish", "cam1")
+  await access.asked(1)
+  access.allow()
+  await client.status("NetStream.Publish.Start")
+  client.command(0, "createStream", 4, null)
+  client.command(2, "publish", 5, null, "cam2")
+  await access.asked(2)
+  registry.list()[0]?.publisher?.end("ended by an administrator")
+  await client.status("NetStream.Publish.Denied")
+  access.allow()
+  await until("the second publication", () => registry.list().some(({ name }) => name === "live/cam2"))
 })
 
 test("the end of a session is told with its totals", async () => {
