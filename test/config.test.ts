@@ -32,7 +32,7 @@ describe("layers", () => {
   })
 
   test("video codecs are all allowed, and a list names those that are, best first", () => {
-    expect(loadConfig({}, {}).media.videoCodecs).toEqual(["h264", "h265", "av1", "vp9", "vp8"])
+    expect(loadConfig({}, {}).media.videoCodecs).toEqual(["h264", "h265", "vp8", "vp9", "av1"])
     expect(loadConfig({}, { WHIPSTITCH_MEDIA__VIDEO_CODECS: "vp8,h264" }).media.videoCodecs).toEqual(["vp8", "h264"])
   })
 

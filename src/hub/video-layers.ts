@@ -125,7 +125,7 @@ class LayerState implements VideoLayer {
   readonly lane: Lane<RtpBatch>
   widthPx: number | undefined
   heightPx: number | undefined
-  #meter = new RateMeter()
+  #meter = new RateMeter(RATE_WINDOW_MS)
   #lastPacketMs = Number.NEGATIVE_INFINITY
   #wasActive = false
   #hasNewSize = false
@@ -173,7 +173,7 @@ class LayerState implements VideoLayer {
     this.lane.detach()
     this.widthPx = undefined
     this.heightPx = undefined
-    this.#meter = new RateMeter()
+    this.#meter = new RateMeter(RATE_WINDOW_MS)
     this.#lastPacketMs = Number.NEGATIVE_INFINITY
     this.#wasActive = false
   }
@@ -208,3 +208,5 @@ const CLEARLY = 1.25
 const MAX_LAYERS = 4
 /** Over the life of a stream, whose publishers may name theirs differently. */
 const MAX_KNOWN_LAYERS = 16
+/** Longer than what keyframes make of a second. */
+const RATE_WINDOW_MS = 3_000

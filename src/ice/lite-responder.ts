@@ -54,6 +54,8 @@ interface Entry<Session> {
   username: string | undefined
   /** Key of the path that was selected last. */
   selected: string | undefined
+  /** Transactions of the newest checks and the path that each came by first, oldest first. */
+  readonly heard: Map<string, string>
 }
 
 /**
@@ -85,6 +87,7 @@ export class IceLiteResponder<Session> {
       key: new TextEncoder().encode(localPwd),
       username: remoteUfrag === undefined ? undefined : `${localUfrag}:${remoteUfrag}`,
       selected: undefined,
+      heard: new Map(),
     })
   }
 
@@ -137,7 +140,7 @@ export class IceLiteResponder<Session> {
     }
     // The peer takes us for the controlling side, which a lite agent never is: this makes it change over (RFC 8445 section 7.3.1.1).
     if (findAttribute(message, ICE_CONTROLLED)) return this.#refuse(datagram, message, 487, "Role Conflict", entry)
-    return this.#answer(message, entry, source)
+    return isCopy(message, entry, pathKey(source)) ? UNKNOWN : this.#answer(message, entry, source)
   }
 
   #answer(message: ParsedStunMessage, entry: Entry<Session>, source: TransportAddress): IceOutcome<Session> {
@@ -179,6 +182,17 @@ export class IceLiteResponder<Session> {
   }
 }
 
+/** True for an earlier check that comes again from elsewhere: it is as authentic as it was, but whoever overheard it may have sent it. */
+function isCopy<Session>({ transactionId }: ParsedStunMessage, { heard }: Entry<Session>, path: string): boolean {
+  const transaction = String.fromCharCode(...transactionId)
+  const before = heard.get(transaction)
+  if (before !== undefined) return before !== path
+  heard.set(transaction, path)
+  const [oldest] = heard.keys()
+  if (heard.size > MAX_TRANSACTIONS && oldest !== undefined) heard.delete(oldest)
+  return false
+}
+
 /** ufrags are printable ASCII (RFC 8839 section 5.4); anything else matches no session. */
 function decodeUsername(value: Uint8Array | undefined): string {
   if (!value || value.length > MAX_USERNAME_BYTES) return ""
@@ -193,3 +207,5 @@ const COMPREHENSION_OPTIONAL = 0x8000
 const KNOWN = new Set([USERNAME, PRIORITY, USE_CANDIDATE])
 const MAX_CHECK_BYTES = 1280
 const MAX_USERNAME_BYTES = 513
+/** Two minutes of checks, as browsers send one each 2.5 s. */
+const MAX_TRANSACTIONS = 48

@@ -5,6 +5,8 @@ import type { TransportFeedback } from "./rtcp-transport-feedback.ts"
 export interface LossBasedEstimateOptions {
   /** Bits per second that are sent to the viewer; feedback is a judgement on these. */
   readonly sentBps: (nowMs: number) => number
+  /** What the link is taken to carry until feedback says less. */
+  readonly startBps: number
 }
 
 /**
@@ -22,14 +24,15 @@ export interface LossBasedEstimateOptions {
  */
 export class LossBasedEstimate {
   readonly #sentBps: (nowMs: number) => number
-  #bps: number | undefined
-  #heardAtMs = 0
+  #bps: number
+  #heardAtMs = Number.NEGATIVE_INFINITY
   #grownAtMs = 0
   #cutAtMs = Number.NEGATIVE_INFINITY
   #feedback = { sinceMs: 0, packets: 0, lost: 0 }
 
-  constructor({ sentBps }: LossBasedEstimateOptions) {
+  constructor({ sentBps, startBps }: LossBasedEstimateOptions) {
     this.#sentBps = sentBps
+    this.#bps = clamp(startBps)
   }
 
   /** Takes a REMB. One of 0 is ignored: it is what receivers say that have no estimate. */
@@ -37,8 +40,8 @@ export class LossBasedEstimate {
     if (!(bitrateBps > 0)) return
     const rembBps = clamp(bitrateBps)
     const sentBps = this.#sentBps(nowMs)
-    this.#hear(rembBps, nowMs)
-    const bps = this.#bps as number
+    this.#heardAtMs = nowMs
+    const bps = this.#bps
     if (rembBps < sentBps * FULL_LINK_FACTOR) {
       this.#bps = Math.min(bps, rembBps)
       if (rembBps < sentBps) this.#cutAtMs = nowMs
@@ -69,14 +72,14 @@ export class LossBasedEstimate {
 
   #onLoss(lostShare: number, nowMs: number): void {
     const sentBps = this.#sentBps(nowMs)
-    this.#hear(clamp(sentBps), nowMs)
+    this.#heardAtMs = nowMs
     if (lostShare > HIGH_LOSS) this.#cut(sentBps * (1 - lostShare), nowMs)
     else if (lostShare < LOW_LOSS) this.#grow(sentBps, nowMs)
   }
 
   #cut(arrivedBps: number, nowMs: number): void {
     if (nowMs - this.#cutAtMs < CUT_INTERVAL_MS) return
-    const bps = this.#bps as number
+    const bps = this.#bps
     this.#bps = clamp(Math.max(Math.min(bps, arrivedBps), bps / 2))
     this.#cutAtMs = nowMs
   }
@@ -85,14 +88,9 @@ export class LossBasedEstimate {
     const elapsedMs = Math.min(Math.max(nowMs - this.#grownAtMs, 0), MAX_GROWTH_STEP_MS)
     this.#grownAtMs = nowMs
     if (this.#isHeld(nowMs)) return
-    const provenBps = Math.max(this.#bps as number, sentBps)
+    const provenBps = Math.max(this.#bps, sentBps)
     const grownBps = provenBps * GROWTH_PER_SECOND ** (elapsedMs / 1_000)
     this.#bps = clamp(Math.min(grownBps, Math.max(provenBps, sentBps * MAX_UNTRIED_FACTOR)))
-  }
-
-  #hear(firstBps: number, nowMs: number): void {
-    this.#heardAtMs = nowMs
-    this.#bps ??= firstBps
   }
 
   #isHeld(nowMs: number): boolean {

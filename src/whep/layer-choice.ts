@@ -22,7 +22,7 @@ export interface LayerChoiceOptions {
 }
 
 /**
- * Chooses one viewer's simulcast layer by what its link carries. Down at once when the estimate falls below what the layer takes, up
+ * Chooses one viewer's simulcast layer by what its link carries. Down when the estimate is below what the layer takes twice in a row, up
  * when the estimate leaves room. An estimate made by the receiver (REMB) hardly grows beyond what is sent, so after a while without trouble the next
  * better layer is tried; each try that fails makes the next one wait longer.
  */
@@ -34,6 +34,7 @@ export class LayerChoice {
   #calmSinceMs = Number.NEGATIVE_INFINITY
   #probeAfterMs = FIRST_PROBE_MS
   #isProbing = false
+  #isShort = false
 
   constructor({ startBitrateBps }: LayerChoiceOptions) {
     this.#startBitrateBps = startBitrateBps
@@ -52,7 +53,9 @@ export class LayerChoice {
     const current = allowed[at]
     if (current === undefined) return this.#start(allowed, estimateBps, nowMs)
     if (estimateBps === undefined || nowMs - this.#changedAtMs < SETTLE_MS) return current.rid
-    if (estimateBps < current.bitrateBps * ENOUGH) return this.#goDown(allowed, at, estimateBps, nowMs)
+    const wasShort = this.#isShort
+    this.#isShort = estimateBps < current.bitrateBps * ENOUGH
+    if (this.#isShort) return wasShort ? this.#goDown(allowed, at, estimateBps, nowMs) : current.rid
     if (this.#isProbing && nowMs - this.#changedAtMs >= PROVEN_MS) {
       this.#isProbing = false
       this.#probeAfterMs = FIRST_PROBE_MS
@@ -86,6 +89,7 @@ export class LayerChoice {
   #change(rid: string, nowMs: number): string {
     this.#rid = rid
     this.#changedAtMs = nowMs
+    this.#isShort = false
     return rid
   }
 }

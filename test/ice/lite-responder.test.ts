@@ -39,27 +39,32 @@ beforeEach(() => {
 })
 
 interface Check {
+  transactionId?: Uint8Array
   username?: string
   password?: string
   attributes?: StunAttribute[]
   messageClass?: number
 }
 
+let checks = 0
+
+/** A check of a transaction of its own, if nothing else is said. */
 function check({
+  transactionId = ascii(`check ${++checks}`.padEnd(12)),
   username = "alpha:them",
   password,
   attributes = [],
   messageClass = CLASS_REQUEST,
 }: Check = {}): Uint8Array {
   const all = [{ type: USERNAME, value: ascii(username) }, ...attributes]
-  const message = { messageClass, method: BINDING, transactionId: TRANSACTION, attributes: all }
+  const message = { messageClass, method: BINDING, transactionId, attributes: all }
   return serializeStunMessage(message, password === undefined ? undefined : { key: ascii(password), hmacSha1 })
 }
 
 const good = (attributes: StunAttribute[] = []) => check({ password: "password-of-alpha-22ch", attributes })
 
 test("answers a check that has neither PRIORITY nor a role, from an address nobody announced", () => {
-  const outcome = responder.push(good(), HOME)
+  const outcome = responder.push(check({ password: "password-of-alpha-22ch", transactionId: TRANSACTION }), HOME)
   if (outcome.type !== "answered") throw new Error(outcome.type)
   expect(outcome).toMatchObject({ session: "session alpha", selected: true })
   const response = parseStunMessage(outcome.response)
@@ -79,6 +84,16 @@ test("the first check selects the address, and only USE-CANDIDATE moves it", () 
   expect(selected([NOMINATE], MOBILE)).toBe(true)
   expect(selected([NOMINATE], MOBILE)).toBe(false)
   expect(selected([], HOME)).toBe(false)
+})
+
+test("a check that was overheard and comes again from elsewhere is dropped, a repeat from the same place is answered", () => {
+  const overheard = good([NOMINATE])
+  expect(responder.push(overheard, HOME)).toMatchObject({ type: "answered", selected: true })
+  expect(responder.push(overheard, MOBILE)).toEqual({ type: "dropped", reason: "unknown" })
+  expect(responder.push(overheard, { ...HOME, transport: "tcp" })).toEqual({ type: "dropped", reason: "unknown" })
+  expect(responder.push(overheard, HOME)).toMatchObject({ type: "answered", selected: false })
+  for (let n = 0; n < 40; n++) responder.push(good(), HOME)
+  expect(responder.push(overheard, MOBILE)).toEqual({ type: "dropped", reason: "unknown" })
 })
 
 describe("a check that is not the peer's", () => {

@@ -3,9 +3,9 @@ import { describe, expect, test } from "vitest"
 import { LossBasedEstimate } from "../../src/rtp/send-rate.ts"
 
 /** An estimate of a viewer to whom `sent.bps` are sent; `share` is of 1. */
-function open(bps = 1_000_000) {
+function open(bps = 1_000_000, startBps = bps) {
   const sent = { bps }
-  const estimate = new LossBasedEstimate({ sentBps: () => sent.bps })
+  const estimate = new LossBasedEstimate({ sentBps: () => sent.bps, startBps })
   const report = (share: number, nowMs: number) => estimate.onReport({ fractionLost: Math.floor(share * 256) }, nowMs)
   return { sent, estimate, report }
 }
@@ -81,7 +81,7 @@ describe("loss", () => {
 
 describe("REMB", () => {
   test("bounds the estimate where the link is full", () => {
-    const { estimate } = open(1_000_000)
+    const { estimate } = open(1_000_000, 5_000_000)
     estimate.onRemb(1_200_000, 0)
     expect(estimate.estimateBps(0)).toBe(1_200_000)
     estimate.onRemb(850_000, 1_000)

@@ -23,11 +23,14 @@ describe("the first layer", () => {
 })
 
 describe("while it goes on", () => {
-  test("goes down to what fits when the estimate falls, not before the last change has settled", () => {
+  test("goes down to what fits when the estimate stays below, not before the last change has settled", () => {
     const layers = choice()
     layers.choose(ALL, undefined, 0)
     expect(layers.choose(ALL, 300_000, 1_000)).toBe("h")
-    expect(layers.choose(ALL, 300_000, 3_000)).toBe("l")
+    expect(layers.choose(ALL, 300_000, 3_000)).toBe("h")
+    expect(layers.choose(ALL, 3_000_000, 4_000)).toBe("h")
+    expect(layers.choose(ALL, 300_000, 5_000)).toBe("h")
+    expect(layers.choose(ALL, 300_000, 6_000)).toBe("l")
   })
   test("goes up when there is room", () => {
     const layers = choice(1_000_000)
@@ -39,6 +42,7 @@ describe("while it goes on", () => {
     layers.choose(ALL, undefined, 0)
     expect(layers.choose(ALL, 1_000_000, 9_000)).toBe("m")
     expect(layers.choose(ALL, 1_000_000, 10_000)).toBe("h")
+    expect(layers.choose(ALL, 1_000_000, 12_000)).toBe("h")
     expect(layers.choose(ALL, 1_000_000, 13_000)).toBe("m")
     expect(layers.choose(ALL, 1_000_000, 24_000)).toBe("m")
     expect(layers.choose(ALL, 1_000_000, 33_000)).toBe("h")

@@ -22,7 +22,7 @@ export interface IceServer {
 /**
  * The servers for one client, one entry for each URL. Where a secret is configured, the credentials are new and end by themselves: the user
  * name is the Unix time of the end and a name for the server's log, the password its HMAC-SHA1 (draft-uberti-behave-turn-rest-00 section 2.2).
- * `nowMs` is Unix time in milliseconds, `user` printable and without a colon.
+ * `nowMs` is Unix time in milliseconds; of `user` other characters than letters, digits, `.`, `@`, `_` and `-` are replaced.
  */
 export function iceServersFor(servers: readonly ConfiguredIceServer[], nowMs: number, user: string): IceServer[] {
   return servers.flatMap(({ urls, username, credential, secret, ttlSeconds = DAY_SECONDS }) => {
@@ -35,8 +35,9 @@ export function iceServersFor(servers: readonly ConfiguredIceServer[], nowMs: nu
 }
 
 function timeLimitedLogin(secret: string, endsAtSeconds: number, user: string) {
-  const username = `${endsAtSeconds}:${user}`
+  const username = `${endsAtSeconds}:${user.replace(/[^\w.@-]/g, "_").slice(0, MAX_USER_LENGTH)}`
   return { username, credential: createHmac("sha1", secret).update(username).digest("base64") }
 }
 
 const DAY_SECONDS = 86_400
+const MAX_USER_LENGTH = 64

@@ -4,7 +4,6 @@ import type { LiveStream } from "../../hub/live-stream.ts"
 import type { SessionFacts, StreamEvent, SubscriberSession } from "../../hub/session.ts"
 import { CODEC_TITLES } from "../../media/codec.ts"
 import { CLOCK_RATE_HZ } from "../../media/packet.ts"
-import { RateMeter } from "../../media/rate-meter.ts"
 import { usToTicks } from "../../media/time.ts"
 import { unixUsToNtp } from "../../rtp/ntp.ts"
 import { roundTripMs } from "../../rtp/round-trip.ts"
@@ -55,9 +54,11 @@ export class WhepViewer implements SubscriberSession {
   readonly #startedAtMs: number
   /** Unix time at which the stream's timeline was 0. */
   readonly #epochUs: number
-  readonly #estimate = new LossBasedEstimate({ sentBps: (nowMs) => this.#rate.bitrateBps(nowMs) })
-  readonly #rate = new RateMeter(RATE_WINDOW_MS)
+  readonly #estimate: LossBasedEstimate
   readonly #totals = { packets: 0, bytes: 0, resent: 0, keyframeRequests: 0, lostPackets: 0 }
+  /** Of the last second. */
+  #bitrateBps = 0
+  #countedAtMs: number
   #viewerId: ViewerId | undefined
   #video: WhepVideo | undefined
   #reportTimer: NodeJS.Timeout | undefined
@@ -72,6 +73,8 @@ export class WhepViewer implements SubscriberSession {
     this.#options = options
     this.#logger = options.logger.child({ session: sessionLabel(peer.id), stream: stream.name, protocol: "whep" })
     this.#startedAtMs = nowMs()
+    this.#countedAtMs = this.#startedAtMs
+    this.#estimate = new LossBasedEstimate({ sentBps: () => this.#bitrateBps, startBps: options.startBitrateBps })
     this.#epochUs = Date.now() * 1000 - stream.timelineUs(this.#startedAtMs)
     this.#tracks = planTracks(media, pumps)
     this.layers = new WhepLayers({ ...options, mediaId: String(options.videoIndex) })
@@ -106,6 +109,7 @@ export class WhepViewer implements SubscriberSession {
       stream.requestKeyframe(nowMs())
       this.layers.apply(this.#video, undefined)
     }
+    this.#countedAtMs = nowMs()
     this.#reportTimer = setInterval(() => this.#onSecond(), REPORT_INTERVAL_MS)
   }
 
@@ -148,7 +152,7 @@ export class WhepViewer implements SubscriberSession {
     this.#stop(reason)
   }
 
-  describe(nowMs: number): SessionFacts {
+  describe(): SessionFacts {
     const { remote } = this.#options.peer
     const { packets, bytes } = this.#sent()
     return {
@@ -157,7 +161,7 @@ export class WhepViewer implements SubscriberSession {
       startedAtMs: this.#startedAtMs,
       packets,
       bytes,
-      bitrateBps: this.#rate.bitrateBps(nowMs),
+      bitrateBps: this.#bitrateBps,
       lostPackets: this.#totals.lostPackets,
       ...(this.#roundTripMs !== undefined && { roundTripMs: this.#roundTripMs }),
       ...(this.layers.rid !== undefined && { layer: this.layers.rid }),
@@ -213,7 +217,8 @@ export class WhepViewer implements SubscriberSession {
     const { nowMs } = this.#options
     const before = this.#totals.bytes
     Object.assign(this.#totals, this.#sent())
-    this.#rate.add(this.#totals.bytes - before, nowMs())
+    this.#bitrateBps = Math.round(((this.#totals.bytes - before) * 8_000) / Math.max(1, nowMs() - this.#countedAtMs))
+    this.#countedAtMs = nowMs()
     this.#sendReports()
     this.#applyLayers()
   }
@@ -315,8 +320,6 @@ function viewerCount(viewercount: number): WhepEvent {
 }
 
 const REPORT_INTERVAL_MS = 1_000
-/** Bytes are counted once a second. */
-const RATE_WINDOW_MS = 4_000
 const UNANSWERED_MS = 1_000
 /** One datagram can ask for thousands; a second of a good stream is plenty. */
 const MAX_RESENT_AT_ONCE = 256

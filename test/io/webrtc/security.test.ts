@@ -93,6 +93,18 @@ describe("an address", () => {
     expect(session.peer.remote.port).toBe(second.localPort)
   })
 
+  test("does not move with an authentic check that somebody overheard", async () => {
+    const session = await connect()
+    const overheard = checkFor(session.peer.localUfrag, session.peer.localPwd)
+    const answer = fixture.client.next(0, 3)
+    fixture.client.send(overheard)
+    await answer
+    const attacker = await fixture.openClient()
+    attacker.send(overheard)
+    await settle()
+    await expectUntouched(session, 1)
+  })
+
   test("does not move to where authentic media comes from", async () => {
     const session = await connect()
     const second = await fixture.openClient()

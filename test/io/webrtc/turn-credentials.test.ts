@@ -25,3 +25,12 @@ test("rule 28: each URL becomes a server of its own; only TURN gets credentials,
     { url: "stun:b" },
   ])
 })
+
+test("a user's name of any kind becomes one that a header and coturn carry as it is", () => {
+  const [server] = iceServersFor(
+    [{ urls: ["turn:a"], secret: "s", ttlSeconds: 60 }],
+    NOW_MS,
+    `Zoë:"1"\r\n${"x".repeat(99)}`,
+  )
+  expect(server?.username).toMatch(/^1700000060:Zo___1___x{55}$/)
+})
