@@ -245,6 +245,7 @@ export class LiveStream {
 
   /** Ends the stream for all who watch it. */
   end(reason: string): void {
+    if (this.awaited === undefined) this.#tell({ type: "inactive" })
     for (const subscriber of [...this.#subscribers]) subscriber.end(reason)
     this.#subscribers.clear()
     for (const lane of this.#allLanes()) lane.detach()
