@@ -65,7 +65,7 @@ export class ViewerStream {
   /** The first live packet decides the offset. */
   #runsOn = false
   #timestampShift = 0
-  /** What `sendTo` sent, with this viewer's own numbers and timestamps; not needed after number `#replayedUntil`. */
+  /** What `sendTo` sent and the last of a source that was left, with this viewer's own numbers and timestamps; not needed after number `#replayedUntil`. */
   #replayed: SentHistory | undefined
   #replayedUntil = 0
   /** What the lane's timestamps became with `sendTo`: late packets of the same pictures come live and need the same. */
@@ -100,8 +100,9 @@ export class ViewerStream {
     if (sequenceOffset !== undefined) this.#setOffset(sequenceOffset)
   }
 
-  /** Whatever comes next, live or not, may be of another source. */
+  /** Whatever comes next, live or not, may be of another source. What came last stays for a while, for `resend`. */
   leave(): void {
+    this.#keepSent()
     this.#source = undefined
     this.#startEpoch()
   }
@@ -178,6 +179,17 @@ export class ViewerStream {
     if (this.#source === undefined || this.#runsOn || !this.#numbers.isOfEpoch(sequenceNumber)) return undefined
     const sent = this.#source.history.find((sequenceNumber - this.#sequenceOffset) & 0xffff)
     return sent && { packet: sent.packet, timestamp: this.#liveTimestamp(sent.timestamp) }
+  }
+
+  #keepSent(): void {
+    for (let ago = PACKETS_KEPT; ago > 0; ago--) {
+      const sequenceNumber = (this.#numbers.next - ago) & 0xffff
+      const sent = this.#numbers.age(sequenceNumber) < 0 ? undefined : this.#findLive(sequenceNumber)
+      if (sent === undefined) continue
+      this.#replayed ??= new SentHistory()
+      this.#replayed.add(sequenceNumber, sent.timestamp, sent.packet)
+      this.#keepReplayed()
+    }
   }
 
   #liveTimestamp(timestamp: number): number {
@@ -261,6 +273,8 @@ function extensionsOf({ extensions = {}, rtx }: ViewerTrack): TrackExtensions {
   return { ...(mid && { mid }), ...(passed && { passed }) }
 }
 
+/** Of a source that was left: a second of a good stream. */
+const PACKETS_KEPT = 256
 const HEADER_WORDS = 3
 const VERSION_BITS = 0x80
 const EXTENSION_BIT = 0x10

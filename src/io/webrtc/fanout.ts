@@ -97,7 +97,7 @@ export interface PacketFanout {
   /**
    * From the next batch on the viewer's track has the packets of this source, and no more those of the one before. Numbers given by
    * `sequenceOffset` must run on from what the track got so far, and begin below 32768, or a lost first packet hides a wrap
-   * (RFC 3711 section 3.3.1). What the track got live before can be sent again no more.
+   * (RFC 3711 section 3.3.1). Of what the track got before, the last 256 packets can be sent again.
    */
   joinTrack(viewerId: ViewerId, trackId: TrackId, options: JoinOptions): void
   /** The viewer's track gets no more batches, until it joins a source again. */

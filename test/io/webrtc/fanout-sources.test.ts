@@ -83,29 +83,33 @@ describe.each(IMPLEMENTATIONS.flatMap((one) => PROFILES.map((profile) => ({ ...o
       test("without what came late and would have a number of the former source", async () => {
         const id = add()
         fanout.joinTrack(id, "video", { sourceId: "high", sequenceOffset: 0 })
-        fanout.send("high", batch(100, 2))
+        for (const number of [100, 102]) fanout.send("high", batch(number))
         fanout.joinTrack(id, "video", { sourceId: "low", sequenceOffset: 0 })
-        for (const number of [103, 101, 99, 102]) fanout.send("low", batch(number))
+        for (const number of [104, 101, 102, 99, 103]) fanout.send("low", batch(number))
         const sent = await viewer.packets(4)
-        expect(sent.map(({ sequenceNumber }) => sequenceNumber)).toEqual([100, 101, 103, 102])
+        expect(sent.map(({ sequenceNumber }) => sequenceNumber)).toEqual([100, 102, 104, 103])
       })
 
-      test("and never sends a packet of the new one again under a number of the former", async () => {
+      test("and sends the last packets of both again, each under its own number", async () => {
         const id = add({ rtx: RTX })
-        fanout.joinTrack(id, "video", { sourceId: "high", sequenceOffset: 0 })
-        fanout.send("high", batch(100, 4))
+        const again = async (...numbers: number[]) => {
+          const count = fanout.resend(id, "video", numbers)
+          return (await viewer.packets(count)).map(({ payload, timestamp }) => [payload, timestamp])
+        }
+        fanout.joinTrack(id, "video", { sourceId: "high", sequenceOffset: 0, timestampShift: 5 })
+        fanout.send("high", batch(100, 1, 20))
         fanout.leaveTrack(id, "video")
-        fanout.sendTo(id, "video", batch(504, 2), { sequenceOffset: -400 })
-        expect(fanout.resend(id, "video", [101, 103, 104])).toBe(1)
-        fanout.joinTrack(id, "video", { sourceId: "low", sequenceOffset: -400 })
-        fanout.send("low", batch(506, 2))
-        expect(fanout.resend(id, "video", [102, 103, 104, 107])).toBe(2)
-        const again = (await viewer.packets(11)).filter(({ ssrc }) => ssrc === RTX.ssrc)
-        expect(again.map(({ payload }) => payload)).toEqual([
-          `0068${payloadOf(batch(504), 0)}`,
-          `0068${payloadOf(batch(504), 0)}`,
-          `006b${payloadOf(batch(506, 2), 1)}`,
-        ])
+        fanout.sendTo(id, "video", batch(501, 1, 30), { sequenceOffset: -400, timestamp: 40 })
+        await viewer.packets(2)
+        const [high, replayed] = [
+          [`0064${payloadOf(batch(100), 0)}`, 25],
+          [`0065${payloadOf(batch(501), 0)}`, 40],
+        ]
+        expect(await again(99, 100, 101, 102)).toEqual([high, replayed])
+        fanout.joinTrack(id, "video", { sourceId: "low", sequenceOffset: -400, timestampShift: 7 })
+        fanout.send("low", batch(502, 1, 50))
+        await viewer.packets(1)
+        expect(await again(100, 101, 102)).toEqual([high, replayed, [`0066${payloadOf(batch(502), 0)}`, 57]])
       })
 
       test("which other viewers stay with", async () => {
