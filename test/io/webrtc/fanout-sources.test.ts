@@ -112,6 +112,19 @@ describe.each(IMPLEMENTATIONS.flatMap((one) => PROFILES.map((profile) => ({ ...o
         expect(await again(100, 101, 102)).toEqual([high, replayed, [`0066${payloadOf(batch(502), 0)}`, 57]])
       })
 
+      test("with cached packets of it first, which end what the track followed", async () => {
+        const id = add()
+        fanout.joinTrack(id, "video", { sourceId: "high", sequenceOffset: 0 })
+        fanout.send("high", batch(100))
+        fanout.sendTo(id, "video", batch(301), { sequenceOffset: -200 })
+        fanout.send("high", batch(102))
+        fanout.joinTrack(id, "video", { sourceId: "low", sequenceOffset: -200 })
+        fanout.send("low", batch(302))
+        expect((await viewer.packets(3)).map(({ payload }) => payload)).toEqual(
+          [100, 301, 302].map((number) => payloadOf(batch(number), 0)),
+        )
+      })
+
       test("which other viewers stay with", async () => {
         const others = await Viewer.open(profile, 60)
         const video = { trackId: "v", ssrc: 5, payloadType: 96 }

@@ -198,6 +198,9 @@ describe("a viewer changes to another layer", () => {
     low.picture(1, false, { end: 2 })
     high.picture(1, true)
     expect(video.current).toBe(high.pump)
+    expect([low.lane.hasSubscribers, high.lane.hasSubscribers]).toEqual([false, true])
+    video.close()
+    expect(high.lane.hasSubscribers).toBe(false)
   })
 
   test("that is behind in time, and gets its true times as soon as they do not go back", () => {
@@ -258,6 +261,7 @@ describe("a viewer changes to another layer", () => {
     const { seen, high, low, open } = watch()
     const video = open(low.pump)
     video.switchTo(high.pump)
+    expect(vi.getTimerCount()).toBe(0)
     low.picture(0)
     high.picture(0, true)
     expect(payloads(seen)).toEqual(["high 0.0 key", "high 0.1 key", "high 0.2 key"])
