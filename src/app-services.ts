@@ -29,8 +29,9 @@ export interface AppServiceParts {
 /** Joins the HTTP routes to the gateway's parts: nobody reaches a part without having been let in. */
 export function createAppServices(parts: AppServiceParts): AppServices {
   const { config, registry, webrtc, access, nowMs } = parts
+  // A TURN server logs its users: it learns to tell them apart, not who they are.
   const iceServers = (identity: string | undefined) =>
-    iceServersFor(config.media.iceServers, Date.now(), identity ?? "guest")
+    iceServersFor(config.media.iceServers, Date.now(), identity === undefined ? "guest" : sessionLabel(identity))
   return {
     publish: openSession(parts, "whip", iceServers),
     play: openSession(parts, "whep", iceServers),

@@ -113,7 +113,7 @@ async function start(config: Config, logger: Logger, open: Closeable[]): Promise
       rtmp: `rtmp://${reachableHost(config.rtmp.host)}:${rtmp.port}`,
     },
     ports: { http: http.port, rtmp: rtmp.port, media: transport.port },
-    async close() {
+    close: once(async () => {
       isClosing = true
       const { timeoutMs } = config.shutdown
       clearInterval(sweep)
@@ -121,7 +121,16 @@ async function start(config: Config, logger: Logger, open: Closeable[]): Promise
       await Promise.all([http.close(timeoutMs), rtmp.close(timeoutMs), transport.close("the gateway is closing")])
       fanout.close()
       await Promise.all([access.close(), transcoders.close()])
-    },
+    }),
+  }
+}
+
+/** Runs an action at the first call; every call waits for its end. */
+function once(action: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> | undefined
+  return () => {
+    running ??= action()
+    return running
   }
 }
 

@@ -34,7 +34,7 @@ function showState({ state, detail }) {
   stage.dataset.state = state
   const [title, text] = NOTICES[state] ?? ["", ""]
   $("#notice-title").textContent = title
-  $("#notice-text").textContent = state === "failed" || state === "locked" ? detail : text
+  $("#notice-text").textContent = state === "failed" ? detail : state === "locked" ? lockedText() : text
   $("#key-form").hidden = state !== "locked"
   if (state === "locked") $("#key").focus()
   $("#retry").hidden = state !== "failed"
@@ -52,6 +52,10 @@ const NOTICES = {
   locked: ["This stream needs a key", ""],
   failed: ["No connection", ""],
   live: ["", ""],
+}
+
+function lockedText() {
+  return player.token ? "This key does not open it." : "Whoever publishes it can give you one."
 }
 
 function showEvent(type, data) {
@@ -120,7 +124,11 @@ function renderStats() {
   const { video: v, audio: a } = lastStats?.inbound ?? {}
   const size = v?.widthPx === undefined ? undefined : `${v.widthPx}×${v.heightPx}`
   if (player.state === "live")
-    $("#facts").textContent = [size, v?.raw.bytesReceived > 0 && v.codec, a?.raw.bytesReceived > 0 && "Opus"]
+    $("#facts").textContent = [
+      size,
+      v?.raw.bytesReceived > 0 && codecTitle(v.codec),
+      a?.raw.bytesReceived > 0 && "Opus",
+    ]
       .filter(Boolean)
       .join(" · ")
   if (statsPanel.hidden) return
@@ -136,6 +144,12 @@ function renderStats() {
     ["Frames dropped", `${v?.raw.framesDropped ?? 0}`],
     ["First picture", number(lastStats?.firstFrameMs, " ms")],
   ])
+}
+
+/** `H264 (42001f)` as people write it. */
+function codecTitle(codec = "") {
+  const [name] = codec.split(" ")
+  return { H264: "H.264", H265: "HEVC" }[name] ?? name
 }
 
 $("#mute").addEventListener("click", toggleMute)
