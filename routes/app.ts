@@ -3,6 +3,7 @@ import { type ApiService, apiRoutes } from "./api.ts"
 import { type ClientEnv, type ClientOptions, identifyClient } from "./client.ts"
 import { errorHandler, notFoundHandler } from "./errors.ts"
 import { type HealthService, healthRoutes } from "./health.ts"
+import { redirectOverflow } from "./overflow.ts"
 import { pageRoutes } from "./pages.ts"
 import { type CountRequest, limitRate } from "./rate-limit.ts"
 import { allowOrigins } from "./requests.ts"
@@ -17,6 +18,8 @@ export interface AppServices extends WhipService, WhepService, SessionService, A
 /** How the HTTP side is set up. */
 export interface AppOptions extends SignalingOptions, ClientOptions {
   readonly countRequest: CountRequest
+  /** Another gateway, for sessions that this one has no room for; empty where there is none. */
+  readonly overflowUrl: string
   /** Called with every error that is not a GatewayError. */
   readonly onBug: (error: Error) => void
 }
@@ -33,6 +36,7 @@ export function createApp(services: AppServices, options: AppOptions): Hono<Clie
   })
   app.use(identifyClient(options))
   for (const path of OPEN_TO_PROGRAMS) app.use(path, allowOrigins, limitRate(options.countRequest))
+  for (const path of ["/whip/*", "/whep/*"]) app.use(path, redirectOverflow(options.overflowUrl))
   app.route("/", whipRoutes(services, { maxBodyBytes }))
   app.route("/", whepRoutes(services, { maxBodyBytes }))
   app.route("/", sessionRoutes(services, { maxBodyBytes }))

@@ -72,8 +72,8 @@ export interface SignalingOptions {
 
 /**
  * The endpoint that WHIP (RFC 9725 section 4.2) and WHEP (draft-ietf-wish-whep section 4) share: POST an offer, get
- * 201, the answer and the session's address. GET and HEAD answer empty, OPTIONS tells what POST takes. Nothing redirects: there is one gateway,
- * and one that is full answers 503 (section 4.5).
+ * 201, the answer and the session's address. GET and HEAD answer empty, OPTIONS tells what POST takes. A gateway that is full answers 503, or
+ * sends the client on (`redirectOverflow`).
  */
 export function signalingRoutes({ base, open, iceServers }: Endpoint, { maxBodyBytes }: SignalingOptions) {
   const app = new Hono<ClientEnv>()

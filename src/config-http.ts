@@ -43,6 +43,9 @@ export const Http = z.strictObject({
   publicUrl: publicUrl
     .default("")
     .describe("the gateway's address for the world, as in https://live.example.org; left out: what requests name"),
+  overflowUrl: publicUrl
+    .default("")
+    .describe("another gateway's address: WHIP and WHEP clients are sent there (307) while this one is full"),
   trustedProxies: trustedProxies
     .default([])
     .describe("addresses and networks of proxies whose word on the client's address, scheme and host is taken"),

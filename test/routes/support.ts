@@ -56,6 +56,7 @@ export function fakeApp(overrides: Partial<AppServices> = {}, options: Partial<A
     onBug: (error) => bugs.push(error),
     maxBodyBytes: 1_000,
     publicUrl: "",
+    overflowUrl: "",
     trustedProxies: [],
     proxyHeaders: "x-forwarded",
     connection: () => ({ localAddress: "192.0.2.1", remoteAddress: "198.51.100.7" }),
