@@ -5,6 +5,7 @@ import { type OfferedCodec, serializeParameters } from "./codec.ts"
 import { chooseOpus, chooseVideo, findRed, findRtx, packetizationMode, profileOf } from "./codec-choice.ts"
 import { extensionIds, extensionLine, selectExtensions } from "./header-extension.ts"
 import type { OfferedMedia, RemoteSource } from "./offer.ts"
+import { offeredParameterSets } from "./parameter-sets.ts"
 import type { LocalSection, LocalTrack, SectionFormat } from "./serialize.ts"
 import { chooseLayers, layerLines } from "./simulcast.ts"
 
@@ -36,6 +37,8 @@ export interface AnsweredMedia {
   readonly feedback: readonly string[]
   /** Ids of the simulcast layers that the publisher sends, in the order of its `a=simulcast` line; empty without simulcast. */
   readonly rids: readonly string[]
+  /** SPS, PPS and VPS that the offer itself holds, as NAL units; the packets may have others, or none. */
+  readonly parameterSets: readonly Uint8Array[]
   /** The source that we send, play only. */
   readonly local: LocalTrack | undefined
 }
@@ -102,6 +105,7 @@ export function agree(media: OfferedMedia, codec: OfferedCodec, terms: Terms, lo
     extensionIds: extensionIds(extensions),
     feedback,
     rids: layers.map(({ rid }) => rid),
+    parameterSets: offeredParameterSets(codec),
     local,
   }
   const main = { ...echo(codec, terms.peer), feedback }

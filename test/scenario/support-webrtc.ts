@@ -43,6 +43,7 @@ function answered(kind: "audio" | "video", direction: "send" | "receive", hasRtx
     prefersRed: false,
     profileIdc: undefined,
     rids: [],
+    parameterSets: [],
     feedback: [],
     local: direction === "send" ? local : undefined,
   }

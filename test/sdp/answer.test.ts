@@ -80,9 +80,9 @@ test.each([
   {
     name: "firefox-whip",
     audio: 109,
-    video: 99,
-    rtx: 100,
-    codec: "av1",
+    video: 120,
+    rtx: 124,
+    codec: "vp8",
     mid: 3,
     dtlsRole: "server",
     rtxSsrc: 106646837,
@@ -188,7 +188,7 @@ test.each([
   {
     name: "video of an unknown codec",
     offer: obs.replace("H264/90000", "H263/90000"),
-    message: "video must offer H.264 (packetization mode 0 or 1), HEVC, AV1, VP9, VP8; the offer has H263",
+    message: "video must offer H.264 (packetization mode 0 or 1), HEVC, VP8, VP9, AV1; the offer has H263",
   },
   { name: "audio without Opus", offer: obs.replace("opus/48000/2", "PCMU/8000"), message: "must offer Opus" },
   {

@@ -51,6 +51,7 @@ export class WhipTrack {
     this.#localSsrc = localSsrc
     this.#keyframeIntervalMs = keyframeIntervalMs
     this.#passthrough = new RtpPassthrough({ codec: media.codec, previous, isPayloadBorrowed: false })
+    for (const nalUnit of media.parameterSets) this.#passthrough.addParameterSet(nalUnit)
   }
 
   /** Takes a packet of this section and layer; `arrivalUs` is on the stream's timeline. */

@@ -20,6 +20,7 @@ const MEDIA: AnsweredMedia = {
   prefersRed: false,
   profileIdc: undefined,
   rids: [],
+  parameterSets: [],
   feedback: [],
   local: undefined,
 }
