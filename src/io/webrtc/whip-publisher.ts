@@ -45,6 +45,7 @@ export class WhipPublisher implements PublisherSession {
   readonly #localSsrc = randomInt(1, 2 ** 32)
   readonly #startedAtMs: number
   readonly #rate = new RateMeter()
+  readonly #transportCcId: number | undefined
   #transportFeedback: TransportFeedbackRecorder | undefined
   #reportTimer: NodeJS.Timeout | undefined
   #feedbackTimer: NodeJS.Timeout | undefined
@@ -72,10 +73,11 @@ export class WhipPublisher implements PublisherSession {
       if (codec === "opus") this.#stream.useAudio("packets")
       else this.#stream.useVideo("packets", codec)
     }
-    const hasTransportFeedback = media.some(
-      ({ feedback, extensionIds }) => feedback.includes("transport-cc") && extensionIds.transportCc !== undefined,
-    )
-    if (hasTransportFeedback) this.#transportFeedback = new TransportFeedbackRecorder({ senderSsrc: this.#localSsrc })
+    // An id means the same in all sections of a bundle (RFC 8843 section 9.2).
+    this.#transportCcId = media.find(({ feedback }) => feedback.includes("transport-cc"))?.extensionIds.transportCc
+    if (this.#transportCcId !== undefined) {
+      this.#transportFeedback = new TransportFeedbackRecorder({ senderSsrc: this.#localSsrc })
+    }
     this.#logger.debug("publisher answered")
   }
 
@@ -102,9 +104,9 @@ export class WhipPublisher implements PublisherSession {
     this.#lastMediaMs = nowMs
     this.#rate.add(bytes.length, nowMs)
     const packet = parseRtpPacket(bytes)
-    const route = this.#demux.route(packet)
     const arrivalUs = this.#stream.timelineUs(nowMs)
-    if (route !== undefined) this.#recordArrival(packet, route.media, arrivalUs)
+    this.#recordArrival(packet, arrivalUs)
+    const route = this.#demux.route(packet)
     const track = this.#tracks.find(({ kind, rid }) => kind === route?.media.kind && rid === route.rid)
     track?.push(packet, arrivalUs)
   }
@@ -166,9 +168,10 @@ export class WhipPublisher implements PublisherSession {
     })
   }
 
-  #recordArrival(packet: RtpPacket, { extensionIds }: AnsweredMedia, arrivalUs: number): void {
+  /** All packets count, also those that no track takes: probes for bandwidth are padding without a rid. */
+  #recordArrival(packet: RtpPacket, arrivalUs: number): void {
     if (this.#transportFeedback === undefined) return
-    const sequenceNumber = readTransportSequenceNumber(packet, extensionIds.transportCc)
+    const sequenceNumber = readTransportSequenceNumber(packet, this.#transportCcId)
     if (sequenceNumber !== undefined) this.#transportFeedback.onPacket(sequenceNumber, arrivalUs, packet.ssrc)
   }
 
