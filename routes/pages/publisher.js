@@ -125,18 +125,23 @@ function addSender(pc, track, stream, maxBitrateBps, isSimulcast) {
   const transceiver = pc.addTransceiver(track, {
     direction: "sendonly",
     streams: [stream],
-    sendEncodings: isVideo && isSimulcast ? layers(maxBitrateBps) : single,
+    sendEncodings: isVideo && isSimulcast ? layers(track, maxBitrateBps) : single,
   })
   if (isVideo) preferH264(transceiver)
 }
 
-/** Halves of the size above, for viewers whose link does not take the whole; worst first, as Chromium wants them. */
-function layers(maxBitrateBps) {
-  return [
+/**
+ * Halves of the size above, for viewers whose link does not take the whole; worst first, as Chromium wants them. It leaves out
+ * the best ones where it takes the picture to be too small for their number, so a small picture gets fewer.
+ */
+function layers(track, maxBitrateBps) {
+  const { width = 0, height = 0 } = track.getSettings()
+  const all = [
     { rid: "q", scaleResolutionDownBy: 4, maxBitrate: maxBitrateBps / 16 },
     { rid: "h", scaleResolutionDownBy: 2, maxBitrate: maxBitrateBps / 4 },
     { rid: "f", maxBitrate: maxBitrateBps },
   ]
+  return all.slice(width * height >= THREE_LAYERS_PIXELS ? 0 : 1)
 }
 
 /** H.264 is what RTMP readers get too; packetization mode 1 and constrained baseline are what every receiver takes. */
@@ -165,6 +170,8 @@ async function limitBitrate(pc, maxBitrateBps) {
 const AUDIO_BITRATE_BPS = 128_000
 /** Chromium begins with 300 kbit/s otherwise and climbs for many seconds. */
 const MAX_START_BITRATE_BPS = 2_000_000
+/** libwebrtc sends two layers of less. */
+const THREE_LAYERS_PIXELS = 960 * 540
 const TICK_MS = 200
 const DISCONNECTED_LIMIT_MS = 2_000
 const START_LIMIT_MS = 12_000
