@@ -74,6 +74,12 @@ export interface WebRtcPeer {
    * under the new one; if none comes, the session goes on as before.
    */
   restartIce(remoteUfrag: string): IceLogin
+  /**
+   * Takes a source that has shown by a cookie that it gets what is sent there for the peer's address, as the first authenticated check does,
+   * and begins the handshake where that is ours to begin. Nothing happens where an address is known already, or the source leads to another session:
+   * then a check decides.
+   */
+  trustPath(path: NetworkPath): void
   /** Encrypts and sends a compound RTCP packet; nothing happens before `connected` and after the end. */
   sendRtcp(compound: Uint8Array): void
   /** Says goodbye and ends the session; the text is for the log. */
@@ -87,6 +93,8 @@ export interface PeerHost {
   readonly responder: IceLiteResponder<TransportPeer | undefined>
   nowMs(): number
   send(datagram: Uint8Array, to: NetworkPath): void
+  /** Makes a source lead to the session; false where it leads to another one. */
+  claim(path: NetworkPath, peer: TransportPeer): boolean
   /** The session is over; its addresses are free again. */
   release(peer: TransportPeer): void
   /** An error that nobody expected. */
@@ -151,6 +159,12 @@ export class TransportPeer implements WebRtcPeer {
   restartIce(remoteUfrag: string): IceLogin {
     if (this.#isEnded) throw new GatewayError("session.not_found", "the session has ended")
     return this.#credentials.restart(remoteUfrag)
+  }
+
+  trustPath(path: NetworkPath): void {
+    if (this.#isEnded || this.remote.isKnown || !this.#host.claim(path, this)) return
+    this.remote.moveTo(path)
+    this.#dtls?.start()
   }
 
   sendRtcp(compound: Uint8Array): void {

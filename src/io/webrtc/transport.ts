@@ -143,6 +143,7 @@ export class WebRtcTransport {
       responder: this.#responder,
       nowMs: () => this.#nowMs(),
       send: this.send,
+      claim: (path: NetworkPath, peer: TransportPeer) => this.#claim(path, peer),
       release: (peer: TransportPeer) => this.#release(peer),
       onBug: (error: unknown) => this.#options.onBug(error),
     }
@@ -257,6 +258,13 @@ export class WebRtcTransport {
     } catch (error) {
       peer.fail(error)
     }
+  }
+
+  /** Only a check may take a source from another session: whoever knows no login of ours could have forged the source. */
+  #claim(path: NetworkPath, peer: TransportPeer): boolean {
+    if ((this.#paths.find(path) ?? peer) !== peer) return false
+    this.#paths.set(path, peer)
+    return true
   }
 
   #release(peer: TransportPeer): void {

@@ -1,6 +1,7 @@
 import { GatewayError } from "../../errors.ts"
 import type { LiveStream } from "../../hub/live-stream.ts"
 import { LayerChoice, type LayerConstraint } from "../../whep/layer-choice.ts"
+import type { StreamPump } from "./stream-pump.ts"
 import type { StreamPumps } from "./stream-pumps.ts"
 import type { WhepVideo } from "./whep-video.ts"
 
@@ -66,8 +67,20 @@ export class WhepLayers {
     this.#choice.constrain(constraint)
   }
 
+  /** What a viewer's video begins with: the right layer, or whatever has a keyframe already. */
+  first(): StreamPump {
+    const wanted = this.#choose(undefined)
+    return wanted.cached.length > 0 ? wanted : this.#options.pumps.video
+  }
+
   /** Sees to it that the viewer's video is that of the right layer. */
   apply(video: WhepVideo, estimateBps: number | undefined): void {
+    const { stream, nowMs } = this.#options
+    video.switchTo(this.#choose(estimateBps))
+    if (video.wish !== undefined) stream.requestKeyframe(nowMs(), this.#rid)
+  }
+
+  #choose(estimateBps: number | undefined): StreamPump {
     const { stream, pumps, nowMs } = this.#options
     const active = stream.layers.filter((layer) => layer.isActive(nowMs()))
     const layers = active.map((layer) => ({
@@ -79,8 +92,6 @@ export class WhepLayers {
     this.#rid = this.#choice.choose(layers, estimateBps, nowMs())
     // The best layer comes by the lane of all, which goes on with the next one at once where the best falls silent.
     const isBest = this.#rid === undefined || (this.#rid === layers[0]?.rid && this.#constraint.rid === undefined)
-    const pump = isBest ? pumps.video : pumps.layer(this.#rid as string)
-    video.switchTo(pump)
-    if (video.wish !== undefined) stream.requestKeyframe(nowMs(), this.#rid)
+    return isBest ? pumps.video : pumps.layer(this.#rid as string)
   }
 }

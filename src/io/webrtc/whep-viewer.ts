@@ -99,15 +99,14 @@ export class WhepViewer implements SubscriberSession {
       }
       this.#video = new WhepVideo({
         fanout,
-        pump,
+        pump: this.layers.first(),
         viewerId,
         trackId: track.trackId,
         nowMs,
         catchUpBytesPerMs: catchUpBitrateBps / 8000,
         onError: (error) => this.#fail(error),
       })
-      stream.requestKeyframe(nowMs())
-      this.layers.apply(this.#video, undefined)
+      stream.requestKeyframe(nowMs(), this.layers.rid)
     }
     this.#countedAtMs = nowMs()
     this.#reportTimer = setInterval(() => this.#onSecond(), REPORT_INTERVAL_MS)
