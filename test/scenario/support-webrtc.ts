@@ -64,6 +64,7 @@ function fakePeer(
     restartIce: () => ({ ufrag: "", pwd: "" }),
     remote,
     stats: { receivedPackets: 0, receivedBytes: 0, droppedPackets: 0 },
+    trustPath: () => undefined,
     sendRtcp: (compound) => onRtcp(parseRtcp(compound)),
     close: onClose,
   }
