@@ -144,6 +144,15 @@ export class TestViewer {
     return [...packets].toSorted(([a], [b]) => a - b).map(([, packet]) => packet)
   }
 
+  /** What the receiver takes the link to carry. */
+  sendRemb(bitrateBps: number): void {
+    this.#viewer.onRtcp(serializeRtcp([{ type: "remb", senderSsrc: 1, bitrateBps, ssrcs: [0x10] }]))
+  }
+
+  selectLayer(constraint: Parameters<WhepViewer["selectLayer"]>[0]): void {
+    this.#viewer.selectLayer(constraint)
+  }
+
   sendPli(): void {
     this.#viewer.onRtcp(serializeRtcp([{ type: "pli", senderSsrc: 1, mediaSsrc: 0x10 }]))
   }
