@@ -26,6 +26,7 @@ export const STATUS_OF: Readonly<Record<ErrorCode, ContentfulStatusCode>> = {
   "sdp.syntax": 400,
   "sdp.unsupported": 422,
   "sdp.not_acceptable": 406,
+  "minisdp.packet": 400,
   "http.media_type": 415,
   "http.method": 405,
   "http.precondition_failed": 412,

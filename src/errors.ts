@@ -22,6 +22,7 @@ export type ErrorCode =
   | "sdp.syntax"
   | "sdp.unsupported"
   | "sdp.not_acceptable"
+  | "minisdp.packet"
   | "http.media_type"
   | "http.method"
   | "http.precondition_failed"
