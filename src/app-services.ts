@@ -1,15 +1,13 @@
 import type { AppServices } from "../routes/app.ts"
 import type { ExtensionLink } from "../routes/links.ts"
-import type { OpenSession, SessionRequest } from "../routes/signaling.ts"
-import type { AccessGrant } from "./access/access.ts"
+import type { OpenSession } from "../routes/signaling.ts"
 import type { Config } from "./config.ts"
-import { GatewayError } from "./errors.ts"
-import { parseStreamName, type StreamName } from "./hub/stream-name.ts"
 import type { StreamRegistry } from "./hub/stream-registry.ts"
 import type { GatewayAccess } from "./io/access/create-access.ts"
-import { type Logger, sessionLabel } from "./io/log.ts"
+import { sessionLabel } from "./io/log.ts"
 import { iceServersFor } from "./io/webrtc/turn-credentials.ts"
 import type { OpenedSession, WebRtcService } from "./io/webrtc/webrtc-service.ts"
+import { requestedStream, type SessionOpener } from "./session-opener.ts"
 import { describeSession, describeStream } from "./stream-summary.ts"
 import { VERSION } from "./version.ts"
 import { WHEP_EVENTS } from "./whep/event-feeds.ts"
@@ -20,8 +18,8 @@ export interface AppServiceParts {
   readonly registry: StreamRegistry
   readonly webrtc: WebRtcService
   readonly access: GatewayAccess
+  readonly open: SessionOpener
   readonly rtmpPort: number
-  readonly logger: Logger
   readonly nowMs: () => number
   readonly isClosing: () => boolean
 }
@@ -33,8 +31,8 @@ export function createAppServices(parts: AppServiceParts): AppServices {
   const iceServers = (identity: string | undefined) =>
     iceServersFor(config.media.iceServers, Date.now(), identity === undefined ? "guest" : sessionLabel(identity))
   return {
-    publish: openSession(parts, "whip", iceServers),
-    play: openSession(parts, "whep", iceServers),
+    publish: openByHttp(parts.open, "whip", iceServers),
+    play: openByHttp(parts.open, "whep", iceServers),
     iceServers: async ({ action, stream, token }) => {
       if (config.media.iceServers.length === 0) return []
       const isPermitted = await access.permitted(action, token)
@@ -63,46 +61,20 @@ export function createAppServices(parts: AppServiceParts): AppServices {
   }
 }
 
-/** Opens WHIP or WHEP sessions, for those who may. */
-function openSession(
-  { webrtc, access, logger, isClosing }: AppServiceParts,
+/** Opens WHIP or WHEP sessions for requests by HTTP, and tells what their answers say beside the session description. */
+function openByHttp(
+  open: SessionOpener,
   protocol: "whip" | "whep",
   iceServers: (identity: string | undefined) => ReturnType<typeof iceServersFor>,
 ): OpenSession {
   const action = protocol === "whip" ? "publish" : "play"
-  return async (request) => {
-    let grant: AccessGrant | undefined
-    try {
-      const stream = requestedStream(request.stream)
-      const { token, remoteAddress } = request
-      grant = await access.authorize({ action, stream, token, protocol, remoteAddress })
-      if (isClosing()) throw new GatewayError("gateway.closing", "the gateway is shutting down")
-      const { offerSdp, localAddress, acceptsCounterOffer } = request
-      const opened = webrtc[action]({ stream, offerSdp, localAddress, acceptsCounterOffer, grant })
-      const { id, type, sdp, etag, validUntil } = opened
-      const extensions = protocol === "whep" ? whepExtensions(opened) : []
-      return {
-        id,
-        type,
-        sdp,
-        etag,
-        ...(validUntil && { validUntil }),
-        iceServers: iceServers(grant.identity),
-        extensions,
-      }
-    } catch (error) {
-      const reason = error instanceof GatewayError ? error.message : "internal error"
-      grant?.ended({ sessionId: "", reason, durationMs: 0, bytes: 0 })
-      if (error instanceof GatewayError) logRefusal(logger, protocol, request, error)
-      throw error
-    }
+  return async ({ stream, offerSdp, token, localAddress, remoteAddress, acceptsCounterOffer }) => {
+    const request = { action, stream, offerSdp, token, localAddress, remoteAddress, acceptsCounterOffer } as const
+    const opened = await open(request)
+    const { id, type, sdp, etag, validUntil, identity } = opened
+    const extensions = protocol === "whep" ? whepExtensions(opened) : []
+    return { id, type, sdp, etag, ...(validUntil && { validUntil }), iceServers: iceServers(identity), extensions }
   }
-}
-
-/** Throws `stream.name`. */
-function requestedStream(path: string): StreamName {
-  const slash = path.indexOf("/")
-  return parseStreamName(path.slice(0, slash), path.slice(slash + 1))
 }
 
 /** The links of webrtc-http-egress-events; layers need events, so that players learn which there are. */
@@ -115,17 +87,3 @@ function whepExtensions({ id, hasVideo }: OpenedSession): ExtensionLink[] {
   }
   return hasVideo ? [events, { rel: `${prefix}layer`, path: `/sessions/${id}/layers` }] : [events]
 }
-
-/** Players ask again and again for a stream that is not live, which is nothing to note. */
-function logRefusal(
-  logger: Logger,
-  protocol: "whip" | "whep",
-  { stream, remoteAddress }: SessionRequest,
-  { code, message }: GatewayError,
-): void {
-  const level = code === "stream.not_live" ? "debug" : "warn"
-  const facts = { protocol, stream: stream.slice(0, MAX_LOGGED_NAME), remote: remoteAddress, code }
-  logger[level](facts, `offer refused: ${message}`)
-}
-
-const MAX_LOGGED_NAME = 130

@@ -16,6 +16,7 @@ import { resolvePublicAddresses } from "./io/webrtc/public-addresses.ts"
 import { reportReachability } from "./io/webrtc/self-test.ts"
 import { WebRtcTransport } from "./io/webrtc/transport.ts"
 import { WebRtcService } from "./io/webrtc/webrtc-service.ts"
+import { createSessionOpener } from "./session-opener.ts"
 
 /** A running gateway. */
 export interface Gateway {
@@ -86,6 +87,7 @@ async function start(config: Config, logger: Logger, open: Closeable[]): Promise
   const rtmp = await startRtmpServer(config.rtmp, { registry, access, logger, nowMs })
   open.push(rtmp)
 
+  const openSession = createSessionOpener({ webrtc, access, logger, nowMs, isClosing: () => isClosing })
   const { requestsPerSecond: perSecond, requestBurst: burst } = config.http
   const rateLimiter = new RateLimiter({ perSecond, burst, maxSources: MAX_RATE_LIMITED_SOURCES })
   const countRequest = (remoteAddress: string) => {
@@ -97,8 +99,8 @@ async function start(config: Config, logger: Logger, open: Closeable[]): Promise
     registry,
     webrtc,
     access,
+    open: openSession,
     rtmpPort: rtmp.port,
-    logger,
     nowMs,
     isClosing: () => isClosing,
   })
