@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto"
 import { readFileSync } from "node:fs"
 import { type Context, Hono } from "hono"
+import { readBrowserModules } from "./browser-modules.ts"
 
 /**
  * The pages for people: live streams at `/`, the player at `/watch/{app}/{stream}`, the publisher at
@@ -12,14 +13,23 @@ export function pageRoutes(): Hono {
   const watch = loadFile("watch.html")
   const publish = loadFile("publish.html")
   const assets = new Map(ASSETS.map((name) => [name, loadFile(name)]))
+  const player = new Map([...readBrowserModules(PLAYER)].map(([name, body]) => [name, pageFile(name, body)]))
+  // The player may be embedded in other sites' pages, the rest may not.
+  const watchHeaders = {
+    "content-security-policy": contentSecurityPolicy("*"),
+    link: ["dom.js", ...player.keys()].map((name) => `</assets/${name}>; rel="modulepreload"`).join(", "),
+  }
 
   app.get("/", (c) => send(c, home))
-  // The player may be embedded in other sites' pages, the rest may not.
-  app.get("/watch/:app/:stream", (c) => send(c, watch, { "content-security-policy": contentSecurityPolicy("*") }))
+  app.get("/watch/:app/:stream", (c) => send(c, watch, watchHeaders))
   app.get("/publish/:app/:stream", (c) => send(c, publish))
   app.get("/favicon.ico", (c) => c.redirect("/assets/logo.svg", 301))
-  app.get("/assets/:name", (c) => {
-    const file = assets.get(c.req.param("name"))
+  app.get("/assets/:name{.+}", (c) => {
+    const name = c.req.param("name")
+    const module = player.get(name)
+    // Other sites' pages may import the player from here.
+    if (module !== undefined) return send(c, module, { "access-control-allow-origin": "*" })
+    const file = assets.get(name)
     return file === undefined ? c.notFound() : send(c, file)
   })
   return app
@@ -33,7 +43,10 @@ interface PageFile {
 
 /** Read at start: a missing file is noticed then, and no request touches the disk. */
 function loadFile(name: string): PageFile {
-  const body = readFileSync(new URL(`./pages/${name}`, import.meta.url), "utf8")
+  return pageFile(name, readFileSync(new URL(`./pages/${name}`, import.meta.url), "utf8"))
+}
+
+function pageFile(name: string, body: string): PageFile {
   const etag = `"${createHash("sha256").update(body).digest("base64url").slice(0, 22)}"`
   return { body, contentType: CONTENT_TYPES[name.slice(name.lastIndexOf("."))] ?? "text/plain; charset=utf-8", etag }
 }
@@ -68,6 +81,9 @@ function contentSecurityPolicy(frameAncestors: string): string {
   ].join("; ")
 }
 
+/** The library for pages; what it imports comes along. */
+const PLAYER = "player/whep-player.js"
+
 const ASSETS = [
   "logo.svg",
   "thread.svg",
@@ -77,10 +93,6 @@ const ASSETS = [
   "studio.css",
   "dom.js",
   "home.js",
-  "signaling.js",
-  "stats.js",
-  "session-events.js",
-  "player.js",
   "watch.js",
   "capture.js",
   "publisher.js",

@@ -73,20 +73,6 @@ export function formatBitrate(bps) {
   return bps >= 1_000_000 ? `${(bps / 1_000_000).toFixed(1)} Mbit/s` : `${Math.round(bps / 1_000)} kbit/s`
 }
 
-/** Resolves after a time, at once when the signal aborts. */
-export function sleep(ms, signal) {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer)
-      signal?.removeEventListener("abort", done)
-      resolve()
-    }
-    const timer = setTimeout(done, ms)
-    signal?.addEventListener("abort", done)
-    if (signal?.aborted) done()
-  })
-}
-
 /** Fills a definition list with rows of a label and a value, changing only what changed. */
 export function renderRows(list, rows) {
   while (list.children.length > rows.length * 2) list.lastChild.remove()

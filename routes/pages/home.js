@@ -1,4 +1,5 @@
-import { $, el, formatDuration, sleep, wireCopyButtons } from "./dom.js"
+import { $, el, formatDuration, wireCopyButtons } from "./dom.js"
+import { sleep } from "./player/sleep.js"
 
 const list = $("#streams")
 const cards = new Map()

@@ -1,13 +1,13 @@
-import { sleep } from "./dom.js"
-import { openSession, SignalingError } from "./signaling.js"
-import { StatsMeter } from "./stats.js"
+import { SignalingClient, SignalingError } from "./player/signaling.js"
+import { sleep } from "./player/sleep.js"
+import { StatsMeter } from "./player/stats.js"
 
 /**
  * Publishes a MediaStream by WHIP and connects again where the connection breaks. `onState({state, detail})` tells:
  * `connecting`, `live`, `reconnecting`, `stopped`; the last one with a detail where it was not wanted.
  */
 export class Publisher {
-  #endpoint
+  #client
   #onState
   #stop = new AbortController()
   #meter = new StatsMeter()
@@ -16,7 +16,7 @@ export class Publisher {
   state = "stopped"
 
   constructor({ endpoint, onState }) {
-    this.#endpoint = endpoint
+    this.#client = new SignalingClient(endpoint, "off")
     this.#onState = onState
   }
 
@@ -70,7 +70,7 @@ export class Publisher {
     this.#meter = new StatsMeter()
     try {
       for (const track of stream.getTracks()) addSender(pc, track, stream, maxBitrateBps, isSimulcast)
-      this.#session = await openSession(pc, this.#endpoint, {
+      this.#session = await this.#client.open(pc, {
         token,
         signal: this.#stop.signal,
         startBitrateBps: Math.min(maxBitrateBps * 0.6, MAX_START_BITRATE_BPS),

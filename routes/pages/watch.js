@@ -1,5 +1,5 @@
 import { $, el, formatBitrate, renderRows, streamOfPage, tokenOfPage } from "./dom.js"
-import { Player } from "./player.js"
+import { WhepPlayer } from "./player/whep-player.js"
 
 const { name, path } = streamOfPage()
 const stage = $("#stage")
@@ -9,8 +9,7 @@ const statsPanel = $("#stats")
 document.title = `${name} · Whipstitch`
 $("#title").textContent = name
 
-const player = new Player({
-  endpoint: `/whep/${path}`,
+const player = new WhepPlayer(`/whep/${path}`, {
   token: tokenOfPage(),
   video,
   onState: showState,
@@ -31,6 +30,7 @@ window.whipstitch = {
 }
 
 function showState({ state, detail }) {
+  if (state === "stopped") return // the page is going away
   stage.dataset.state = state
   const [title, text] = NOTICES[state] ?? ["", ""]
   $("#notice-title").textContent = title
@@ -58,7 +58,7 @@ function lockedText() {
   return player.token ? "This key does not open it." : "Whoever publishes it can give you one."
 }
 
-function showEvent(type, data) {
+function showEvent({ type, data }) {
   if (type === "viewercount") $("#viewers").textContent = `· ${data.viewercount} watching`
   if (type === "layers") showLayers(Object.values(data)[0] ?? [])
 }
@@ -157,12 +157,12 @@ $("#sound-hint").addEventListener("click", toggleMute)
 $("#pause").addEventListener("click", togglePause)
 $("#stats-toggle").addEventListener("click", toggleStats)
 $("#fullscreen").addEventListener("click", toggleFullscreen)
-$("#retry").addEventListener("click", () => player.retry())
+$("#retry").addEventListener("click", () => player.play())
 $("#layer").addEventListener("change", ({ target }) => player.selectLayer(target.value || undefined))
 $("#key-form").addEventListener("submit", (event) => {
   event.preventDefault()
   player.token = $("#key").value.trim()
-  player.retry()
+  player.play()
 })
 $("#volume").addEventListener("input", ({ target }) => {
   hintDone = true
@@ -203,10 +203,10 @@ window.addEventListener("pagehide", () => player.stop())
 window.addEventListener("pageshow", ({ persisted }) => {
   if (persisted) location.reload()
 })
-window.addEventListener("online", () => player.state !== "locked" && player.retry())
+window.addEventListener("online", () => player.state !== "locked" && player.play())
 document.addEventListener("visibilitychange", () => {
-  if (!document.hidden && player.state !== "live" && player.state !== "locked") player.retry()
+  if (!document.hidden && player.state !== "live" && player.state !== "locked") player.play()
 })
 
 updateControls()
-void player.run()
+player.play()
