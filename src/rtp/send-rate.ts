@@ -16,8 +16,9 @@ export interface LossBasedEstimateOptions {
  * - Loss above 10 %: the link takes no more than what arrives of what is sent. Feedback cannot do more than halve the estimate, twice a second.
  * - Loss below 2 %: it takes at least what is sent, and the estimate grows by 8 % a second, up to four times of what is sent, since more
  *   than that has not been tried. In between it stays.
- * - REMB below 1.3 times of what is sent is a bound. Receivers do not estimate more than 1.5 times of what they get, so a higher one says
- *   only that the link is not full, and is never a bound.
+ * - REMB that falls below 1.3 times of what is sent is a bound. Receivers do not estimate more than 1.5 times of what they get, so a higher
+ *   one says only that the link is not full. One that rises is no bound either: it takes many seconds to get from a small layer's bitrate to
+ *   a large one's, on a link that is wide enough all the time.
  * - After each cut the estimate does not grow for ten seconds, so that a layer that is too large is not tried again at once.
  *
  * It stays between 30 kbit/s and 1 Gbit/s whatever a viewer claims; one that lies spoils only its own picture.
@@ -28,6 +29,7 @@ export class LossBasedEstimate {
   #heardAtMs = Number.NEGATIVE_INFINITY
   #grownAtMs = 0
   #cutAtMs = Number.NEGATIVE_INFINITY
+  #lastRembBps = Number.POSITIVE_INFINITY
   #feedback = { sinceMs: 0, packets: 0, lost: 0 }
 
   constructor({ sentBps, startBps }: LossBasedEstimateOptions) {
@@ -42,7 +44,10 @@ export class LossBasedEstimate {
     const sentBps = this.#sentBps(nowMs)
     this.#heardAtMs = nowMs
     const bps = this.#bps
+    const hasFallen = rembBps < this.#lastRembBps
+    this.#lastRembBps = rembBps
     if (rembBps < sentBps * FULL_LINK_FACTOR) {
+      if (!hasFallen) return
       this.#bps = Math.min(bps, rembBps)
       if (rembBps < sentBps) this.#cutAtMs = nowMs
     } else if (!this.#isHeld(nowMs)) this.#bps = Math.max(bps, rembBps)

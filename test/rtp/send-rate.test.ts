@@ -99,6 +99,22 @@ describe("REMB", () => {
     expect(estimate.estimateBps(20_000)).toBeGreaterThan(500_000)
   })
 
+  test("that rises slowly does not keep a viewer from a larger layer, even where the first one was far too low", () => {
+    const { sent, estimate, report } = open(850_000)
+    estimate.onRemb(100_000, 0)
+    sent.bps = 150_000
+    for (let nowMs = 1_000; nowMs <= 12_000; nowMs += 1_000) {
+      report(0, nowMs)
+      estimate.onRemb(Math.min(100_000 + 8 * nowMs, 168_000), nowMs)
+    }
+    sent.bps = 440_000
+    for (let nowMs = 13_000; nowMs <= 18_000; nowMs += 1_000) {
+      report(0, nowMs)
+      estimate.onRemb(168_000 + nowMs, nowMs)
+    }
+    expect(estimate.estimateBps(18_000)).toBeGreaterThan(440_000)
+  })
+
   test("shows by itself what the link takes where it is far above what is sent", () => {
     const { estimate } = open(500_000)
     estimate.onRemb(600_000, 0)
