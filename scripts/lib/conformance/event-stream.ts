@@ -19,12 +19,14 @@ export interface ReadEvents {
 export interface ReadOptions {
   readonly token: string | undefined
   readonly timeoutMs: number
+  /** Whether the first events are enough. */
+  readonly stopsAtEvent?: boolean
   readonly onOpen?: () => Promise<void>
 }
 
 /** Reads a stream of server-sent events (WHATWG HTML section 9.2) until it ends or the time is over. */
 export async function readEvents(fetch: Fetch, url: string, options: ReadOptions): Promise<ReadEvents> {
-  const { token, timeoutMs, onOpen } = options
+  const { token, timeoutMs, stopsAtEvent = false, onOpen } = options
   const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` }
   const response = await fetch(toRequest(url, { headers: { accept: "text/event-stream", ...authorization } }))
   const isEventStream = mediaType(response) === "text/event-stream"
@@ -34,11 +36,11 @@ export async function readEvents(fetch: Fetch, url: string, options: ReadOptions
     return { status: response.status, isEventStream, events: [], isEnded: false }
   }
   await onOpen?.()
-  const { text, isEnded } = await readText(reader, timeoutMs)
+  const { text, isEnded } = await readText(reader, timeoutMs, stopsAtEvent)
   return { status: response.status, isEventStream, events: parseEvents(text), isEnded }
 }
 
-async function readText(reader: ReadableStreamDefaultReader<Uint8Array>, timeoutMs: number) {
+async function readText(reader: ReadableStreamDefaultReader<Uint8Array>, timeoutMs: number, stopsAtEvent: boolean) {
   const decoder = new TextDecoder()
   const timeout = Promise.withResolvers<undefined>()
   const timer = setTimeout(() => timeout.resolve(undefined), timeoutMs)
@@ -48,6 +50,7 @@ async function readText(reader: ReadableStreamDefaultReader<Uint8Array>, timeout
       const chunk = await Promise.race([reader.read(), timeout.promise])
       if (chunk === undefined || chunk.done) return { text, isEnded: chunk?.done === true }
       text += decoder.decode(chunk.value, { stream: true })
+      if (stopsAtEvent && parseEvents(text).length > 0) return { text, isEnded: false }
     }
   } finally {
     clearTimeout(timer)

@@ -14,6 +14,8 @@ export interface OfferOptions {
   readonly setup?: "actpass" | "active" | "passive"
   readonly sections?: readonly SectionOptions[]
   readonly ice?: IceCredentials
+  /** Of the certificate that the client will show, sha-256; left out, one that nobody has. */
+  readonly fingerprint?: string
 }
 
 /** One media section of an offer. */
@@ -35,7 +37,7 @@ export function createIce(): IceCredentials {
 export function createOffer(protocol: Protocol, options: OfferOptions = {}): string {
   const { ice = createIce(), setup = "actpass" } = options
   const { direction = protocol === "whip" ? "sendonly" : "recvonly", sections = BOTH_KINDS } = options
-  const fingerprint = (randomBytes(32).toString("hex").toUpperCase().match(/../g) as string[]).join(":")
+  const { fingerprint = randomFingerprint() } = options
   const mids = sections.map((_, index) => index).join(" ")
   const transport = [
     ...[`a=ice-ufrag:${ice.ufrag}`, `a=ice-pwd:${ice.pwd}`, "a=ice-options:trickle"],
@@ -55,15 +57,15 @@ export function createOffer(protocol: Protocol, options: OfferOptions = {}): str
 export function createAnswer(offer: string): string {
   const { sections } = readSdp(offer)
   const { ufrag, pwd } = createIce()
+  const fingerprint = randomFingerprint()
   const mids = sections.map(midOf).join(" ")
   const media = sections.flatMap((section) => {
     const [payloadType = "0"] = section.payloadTypes
     const codec = section.attributes.filter((line) => new RegExp(`^(rtpmap|fmtp):${payloadType} `).test(line))
-    const [own = ""] = readSdp(createOffer("whep")).sections[0]?.attributes.filter(isFingerprint) ?? []
     return [
       `m=${section.kind} 9 UDP/TLS/RTP/SAVPF ${payloadType}`,
       ...["c=IN IP4 0.0.0.0", `a=mid:${midOf(section)}`, "a=recvonly", `a=ice-ufrag:${ufrag}`, `a=ice-pwd:${pwd}`],
-      ...[`a=${own}`, "a=setup:active", "a=rtcp-mux", ...codec.map((line) => `a=${line}`)],
+      ...[`a=fingerprint:sha-256 ${fingerprint}`, "a=setup:active", "a=rtcp-mux", ...codec.map((line) => `a=${line}`)],
     ]
   })
   return lines([...header(), `a=group:BUNDLE ${mids}`, ...media])
@@ -89,8 +91,8 @@ function midOf({ attributes }: SdpSection): string {
   return attributeValue(attributes, "mid") ?? "0"
 }
 
-function isFingerprint(attribute: string): boolean {
-  return attribute.startsWith("fingerprint:")
+function randomFingerprint(): string {
+  return (randomBytes(32).toString("hex").toUpperCase().match(/../g) as string[]).join(":")
 }
 
 /** An address for documentation, RFC 5737: nothing answers there. */

@@ -14,8 +14,6 @@ export interface ConnectedPeer extends OpenSession {
   readonly relay: UdpRelay
   /** `connected`, `disconnected`, `failed`, `closed`. */
   state(): string
-  /** Ends the connection as a client that says goodbye: DTLS close_notify. */
-  hangUp(): void
   /** Frees everything. */
   close(): void
 }
@@ -91,15 +89,12 @@ async function join(
     throw error
   }
   const stop = peer.sendMedia()
-  const hangUp = () => {
+  const close = () => {
     stop()
     peer.close()
-  }
-  const close = () => {
-    hangUp()
     relay.close()
   }
-  return { ...session, url, relay, state: () => peer.connection.state(), hangUp, close }
+  return { ...session, url, relay, state: () => peer.connection.state(), close }
 }
 
 /** Waits until something is so; false when the time is over first. */
@@ -178,7 +173,7 @@ function withCandidate({ text }: SdpText, candidate: string): string {
 }
 
 /** IPv4 first: it is there almost everywhere. */
-function byPreference(addresses: readonly UdpAddress[]): UdpAddress[] {
+export function byPreference(addresses: readonly UdpAddress[]): UdpAddress[] {
   return [...addresses].sort((a, b) => a.family.localeCompare(b.family))
 }
 

@@ -17,7 +17,7 @@ export function formatResult({ check, status, seen }: Result, isColored: boolean
   const painted = isColored ? `\x1b[${COLORS[status]}m${verdict}\x1b[0m` : verdict
   const rule = ruleLabel(check).padStart(7)
   const where = `${check.protocol.toUpperCase()}  ${rule}  ${check.level.padEnd(6)}  ${check.section}`
-  return `${painted}  ${where}: ${check.title}. ${capitalized(seen.replace(/\s+/g, " ").trim())}`
+  return `${painted}  ${where}  ${check.title}: ${seen.replace(/\s+/g, " ").trim()}`
 }
 
 /** The last line. */
@@ -37,10 +37,6 @@ export function toJson(results: readonly Result[]): string {
 /** `33 (1)`: rule 33 of WHEP, which takes over rule 1 of WHIP. */
 export function ruleLabel({ rule, asRule }: Pick<Check, "rule" | "asRule">): string {
   return asRule === undefined ? `${rule}` : `${rule} (${asRule})`
-}
-
-function capitalized(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1)
 }
 
 const COLORS = { pass: 32, fail: 31, warn: 33, skip: 90 }

@@ -1,15 +1,20 @@
 import { createHmac, randomBytes } from "node:crypto"
 import { createSocket } from "node:dgram"
+import type { SocketAddress } from "../../../src/ice/ip-address.ts"
 import {
   BINDING,
   CLASS_REQUEST,
   CLASS_SUCCESS,
   hasValidIntegrity,
   ICE_CONTROLLING,
+  type ParsedStunMessage,
   PRIORITY,
   parseStunMessage,
   serializeStunMessage,
+  serializeXorAddress,
+  USE_CANDIDATE,
   USERNAME,
+  XOR_MAPPED_ADDRESS,
 } from "../../../src/ice/stun.ts"
 import type { IceCredentials } from "./offers.ts"
 
@@ -42,41 +47,61 @@ export async function checkIce(
   return (await Promise.all(answers)).some(Boolean)
 }
 
-function check({ family, host, port }: UdpAddress, local: IceCredentials, remote: IceCredentials): Promise<boolean> {
+async function check(address: UdpAddress, local: IceCredentials, remote: IceCredentials): Promise<boolean> {
+  const { family, host, port } = address
+  const { datagram, isAnsweredBy } = createCheck(local, remote)
+  const { promise, resolve } = Promise.withResolvers<boolean>()
+  const socket = createSocket(family)
+  const send = () => socket.send(datagram, port, host, () => undefined)
+  socket.on("error", () => resolve(false))
+  socket.on("message", (answer) => {
+    if (isAnsweredBy(answer)) resolve(true)
+  })
+  send()
+  const resending = setInterval(send, RESEND_MS)
+  const timer = setTimeout(() => resolve(false), TIMEOUT_MS)
+  const isAnswered = await promise
+  clearInterval(resending)
+  clearTimeout(timer)
+  socket.close()
+  return isAnswered
+}
+
+/** A connectivity check of a controlling client and the way to know its answer; `nominates` adds USE-CANDIDATE. */
+export function createCheck(local: IceCredentials, remote: IceCredentials, nominates = false) {
   const key = Buffer.from(remote.pwd)
   const transactionId = randomBytes(12)
   const attributes = [
     { type: USERNAME, value: Buffer.from(`${remote.ufrag}:${local.ufrag}`) },
     { type: PRIORITY, value: Buffer.from("6e001eff", "hex") },
     { type: ICE_CONTROLLING, value: randomBytes(8) },
+    ...(nominates ? [{ type: USE_CANDIDATE, value: Buffer.alloc(0) }] : []),
   ]
   const message = { method: BINDING, messageClass: CLASS_REQUEST, transactionId, attributes }
-  const request = serializeStunMessage(message, { key, hmacSha1 })
-  const { promise, resolve } = Promise.withResolvers<boolean>()
-  const socket = createSocket(family)
-  const send = () => socket.send(request, port, host, () => undefined)
-  socket.on("error", () => resolve(false))
-  socket.on("message", (datagram) => {
-    if (isSuccessFor(datagram, transactionId, key)) resolve(true)
-  })
-  send()
-  const resending = setInterval(send, RESEND_MS)
-  const timer = setTimeout(() => resolve(false), TIMEOUT_MS)
-  return promise.finally(() => {
-    clearInterval(resending)
-    clearTimeout(timer)
-    socket.close()
-  })
+  const isAnsweredBy = (datagram: Uint8Array) => {
+    const answer = parse(datagram)
+    if (answer?.messageClass !== CLASS_SUCCESS || Buffer.compare(answer.transactionId, transactionId) !== 0)
+      return false
+    return hasValidIntegrity(datagram, answer, key, hmacSha1)
+  }
+  return { datagram: serializeStunMessage(message, { key, hmacSha1 }), isAnsweredBy }
 }
 
-function isSuccessFor(datagram: Uint8Array, transactionId: Uint8Array, key: Uint8Array): boolean {
+/** The answer to a check that a server with full ICE sends; undefined where the datagram is none. */
+export function answerCheck(datagram: Uint8Array, from: SocketAddress, local: IceCredentials): Uint8Array | undefined {
+  const request = parse(datagram)
+  if (request?.messageClass !== CLASS_REQUEST) return undefined
+  const { method, transactionId } = request
+  const attributes = [{ type: XOR_MAPPED_ADDRESS, value: serializeXorAddress(from, transactionId) }]
+  const key = Buffer.from(local.pwd)
+  return serializeStunMessage({ method, messageClass: CLASS_SUCCESS, transactionId, attributes }, { key, hmacSha1 })
+}
+
+function parse(datagram: Uint8Array): ParsedStunMessage | undefined {
   try {
-    const message = parseStunMessage(datagram)
-    if (message.messageClass !== CLASS_SUCCESS || Buffer.compare(message.transactionId, transactionId) !== 0)
-      return false
-    return hasValidIntegrity(datagram, message, key, hmacSha1)
+    return parseStunMessage(datagram)
   } catch {
-    return false // a check of the server, or nothing that we know
+    return undefined // DTLS, or nothing that we know
   }
 }
 

@@ -104,7 +104,7 @@ export const extensionChecks: readonly Check[] = [
       const { fetch, token, patience } = context.options
       const reading = readEvents(fetch, feed, {
         token,
-        timeoutMs: patience.eventMs + patience.closeMs,
+        timeoutMs: patience.closeMs,
         onOpen: async () => void (await context.delete(session)),
       })
       demand((await reading).isEnded, "the stream goes on after the session's DELETE")
@@ -180,7 +180,7 @@ async function openFeed(context: ProtocolContext) {
 async function readFeed(context: ProtocolContext) {
   const { feed } = await openFeed(context)
   const { fetch, token, patience } = context.options
-  const read = await readEvents(fetch, feed, { token, timeoutMs: patience.eventMs })
+  const read = await readEvents(fetch, feed, { token, timeoutMs: patience.eventMs, stopsAtEvent: true })
   demand(read.status === 200 && read.isEventStream, `GET gave ${read.status}, not text/event-stream`)
   return read
 }

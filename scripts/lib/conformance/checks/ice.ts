@@ -1,6 +1,6 @@
 import { assume, type Check, demand, sharedCheck } from "../check.ts"
 import { isStrongTag, type OpenSession, type ProtocolContext, summary } from "../context.ts"
-import { describe, FRAGMENT, isClientError, isSuccess, mediaType } from "../http.ts"
+import { describe, FRAGMENT, isSuccess, mediaType } from "../http.ts"
 import { createFragment, createIce, type IceCredentials } from "../offers.ts"
 import { attributeValues, findValue, readSdp } from "../sdp-text.ts"
 import { checkIce } from "../stun-probe.ts"
@@ -15,10 +15,10 @@ export const iceChecks: readonly Check[] = [
     section: "4.3",
     whepSection: "4.5",
     level: "SHOULD",
-    title: "Trickle ICE and ICE restarts are supported",
+    title: "PATCH does trickle ICE or ICE restarts",
     async run(context) {
       const [trickle, restart] = await bothKinds(context)
-      demand(isSuccess(trickle) && isSuccess(restart), `trickle ${trickle.status}, restart ${restart.status}`)
+      demand(isSuccess(trickle) || isSuccess(restart), `trickle ${trickle.status}, restart ${restart.status}`)
       return `trickle ${trickle.status}, restart ${restart.status}`
     },
   }),
@@ -225,7 +225,9 @@ export const iceChecks: readonly Check[] = [
     title: "ice-lite, ice-options and ice-pacing stay as they were",
     async run(context) {
       const session = await context.openAt()
-      const fragment = readSdp((await context.restart(session)).body)
+      const answered = await context.restart(session)
+      assume(answered.status === 200, describe(answered))
+      const fragment = readSdp(answered.body)
       for (const name of ["ice-lite", "ice-options", "ice-pacing"]) {
         const [before, after] = [findValue(session.answer, name), findValue(fragment, name)]
         demand(after === before || (after === undefined && name !== "ice-lite"), `a=${name} was ${before}, is ${after}`)
@@ -310,9 +312,7 @@ async function bothKinds(context: ProtocolContext) {
   await context.delete(first.url)
   const second = await context.openAt()
   const restart = await context.patch({ url: second.url, etag: undefined }, createFragment(createIce()))
-  const answers = [trickle, restart] as const
-  assume(answers.some(isSuccess) || answers.some(isClientError) || answers.some(({ status }) => status === 501), "")
-  return answers
+  return [trickle, restart] as const
 }
 
 function patchTag(context: ProtocolContext, { url, ice }: { url: string; ice: IceCredentials }, ifMatch: string) {

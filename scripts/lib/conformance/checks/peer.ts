@@ -1,5 +1,6 @@
 import { assume, type Check, demand, sharedCheck, whepCheck, whipCheck } from "../check.ts"
 import type { ProtocolContext } from "../context.ts"
+import { connectDtls } from "../dtls-client.ts"
 import { describe } from "../http.ts"
 import { type ConnectedPeer, connect, connectByAnswer, within } from "../peer.ts"
 import { acceptedSections } from "../sdp-text.ts"
@@ -16,14 +17,14 @@ export const peerChecks: readonly Check[] = [
     level: "MUST",
     title: "A client that closes DTLS ends the session",
     needs: "peer",
-    run: (context) =>
-      connected(context, async (peer) => {
-        peer.hangUp()
-        const { closeMs } = context.options.patience
-        const isGone = await within(closeMs, async () => !(await context.isAlive(peer.url)))
-        demand(isGone, `the session is still there after ${closeMs / 1000} s`)
-        return "the session is gone"
-      }),
+    async run(context) {
+      const client = await connectDtls(context)
+      client.hangUp()
+      const { closeMs } = context.options.patience
+      const isGone = await within(closeMs, async () => !(await context.isAlive(client.url)))
+      demand(isGone, `the session is still there after ${closeMs / 1000} s`)
+      return "the session is gone"
+    },
   }),
   ...sharedCheck({
     id: "consent",
