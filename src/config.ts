@@ -2,6 +2,7 @@ import { z } from "zod"
 import { Access } from "./config-access.ts"
 import { Http } from "./config-http.ts"
 import { iceServerList, listenHosts, publicAddressList } from "./config-media.ts"
+import { Pulls } from "./config-pulls.ts"
 import { GatewayError } from "./errors.ts"
 import { VIDEO_CODECS } from "./media/codec.ts"
 
@@ -101,6 +102,7 @@ export const Config = z.strictObject({
   hub: Hub.prefault({}),
   access: Access.prefault({}),
   audio: Audio.prefault({}),
+  pulls: Pulls,
   log: Log.prefault({}),
   shutdown: Shutdown.prefault({}),
 })
@@ -130,7 +132,8 @@ export function loadConfig(file: unknown, env: Readonly<Record<string, string | 
   for (const [name, value] of Object.entries(env)) {
     if (!name.startsWith(ENV_PREFIX) || value === undefined || value === "") continue
     const path = name.slice(ENV_PREFIX.length).toLowerCase().split("__").map(camelCase)
-    if (path.length < 2 || path.includes("")) {
+    const isList = path[0] === "pulls"
+    if (path.length < (isList ? 1 : 2) || path.includes("")) {
       throw new GatewayError("config.invalid", `${name}: name a section and a key, as in ${ENV_PREFIX}RTMP__PORT`)
     }
     input = withValueAt(input, path, value)

@@ -10,6 +10,7 @@ import { createAccess } from "./io/access/create-access.ts"
 import { WasmTranscoders } from "./io/audio/wasm-transcoders.ts"
 import { startHttpServer } from "./io/http-server.ts"
 import { createLogger, type Logger } from "./io/log.ts"
+import { startPulls } from "./io/minisdp/start-pulls.ts"
 import { startRtmpServer } from "./io/rtmp/server.ts"
 import { TypeScriptFanout } from "./io/webrtc/fanout-typescript.ts"
 import { resolvePublicAddresses } from "./io/webrtc/public-addresses.ts"
@@ -107,6 +108,9 @@ async function start(config: Config, logger: Logger, open: Closeable[]): Promise
   const app = createApp(services, { ...config.http, onBug, connection, countRequest })
   const http = await startHttpServer({ ...config.http, logger, fetch: (request, env) => app.fetch(request, env) })
   open.push(http)
+  const { identity } = transport
+  const pulls = startPulls(config.pulls, { ...config.media, identity, registry, logger, nowMs, onBug })
+  open.push({ close: async () => pulls.close("the gateway is closing") })
   void reportReachability(transport, logger)
 
   return {
@@ -119,6 +123,7 @@ async function start(config: Config, logger: Logger, open: Closeable[]): Promise
       isClosing = true
       const { timeoutMs } = config.shutdown
       clearInterval(sweep)
+      pulls.close("the gateway is closing")
       registry.close("the gateway is closing")
       await Promise.all([http.close(timeoutMs), rtmp.close(timeoutMs), transport.close("the gateway is closing")])
       fanout.close()

@@ -66,8 +66,8 @@ function sizeOf({ widthPx, heightPx }: Sized = {}): { widthPx?: number; heightPx
   return { ...(widthPx !== undefined && { widthPx }), ...(heightPx !== undefined && { heightPx }) }
 }
 
-function publisherProtocol(protocol: Protocol | undefined): "rtmp" | "whip" {
-  return protocol === "rtmp" ? "rtmp" : "whip"
+function publisherProtocol(protocol: Protocol | undefined): "rtmp" | "whip" | "pull" {
+  return protocol === "rtmp" || protocol === "pull" ? protocol : "whip"
 }
 
 function wallClock(atMs: number, nowMs: number): string {

@@ -36,7 +36,9 @@ export const StreamSummary = z
       .enum(["live", "waiting"])
       .openapi({ description: "waiting: the publisher is gone and has a moment to come back" }),
     publisher: z
-      .object({ protocol: z.enum(["rtmp", "whip"]) })
+      .object({
+        protocol: z.enum(["rtmp", "whip", "pull"]).openapi({ description: "pull: fetched from another gateway" }),
+      })
       .readonly()
       .openapi({ description: "the present one, or the one that may come back" }),
     tracks: z.array(TrackSummary).readonly(),
@@ -61,7 +63,7 @@ export const SessionSummary = z
       description: "public name, also in the log; not the secret of the session's URL",
       example: "m3Zb0c1Wq9aR",
     }),
-    protocol: z.enum(["rtmp", "whip", "whep"]),
+    protocol: z.enum(["rtmp", "whip", "whep", "pull"]),
     role: z.enum(["publisher", "viewer"]),
     stream: z.string().openapi({ example: "live/cam1" }),
     remoteAddress: z.string().optional().openapi({ example: "192.0.2.7:51234" }),

@@ -1,5 +1,5 @@
-/** The protocol that a session speaks. */
-export type Protocol = "rtmp" | "whip" | "whep"
+/** The protocol that a session speaks; `pull` is a stream that we fetch from another gateway. */
+export type Protocol = "rtmp" | "whip" | "whep" | "pull"
 
 /** How a session stands, for lists and pages. Counts are since its start, of media in the session's direction. */
 export interface SessionFacts {

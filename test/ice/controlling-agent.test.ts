@@ -25,7 +25,11 @@ const OTHER = address("192.0.2.2", 8000)
 const CLIENT = address("198.51.100.9", 40_000)
 
 let seed = 0
-const randomBytes = (count: number) => Uint8Array.from({ length: count }, () => (seed += 37) & 0xff)
+const randomBytes = (count: number) =>
+  Uint8Array.from({ length: count }, () => {
+    seed += 37
+    return seed & 0xff
+  })
 
 let responder: IceLiteResponder<string>
 beforeEach(() => {

@@ -236,6 +236,7 @@ export class WhipSource {
     const media = [answered("video", "receive"), answered("audio", "receive")]
     const bounds = { maxBitrateBps: 1_000_000, keyframeIntervalMs: 1_000_000 }
     this.publisher = new WhipPublisher({
+      protocol: "whip",
       ...gateway,
       ...bounds,
       peer,

@@ -76,7 +76,7 @@ export class WebRtcService {
     const offer = parseOffer(offerSdp)
     return this.#open("whip", localAddress, remoteParameters(offer), ({ peer, local, session }) => {
       const { sdp, media, remote } = answerPublish(offer, local, { codecs: videoCodecs })
-      const publisher = new WhipPublisher({ ...this.#options, peer, media, name, grant })
+      const publisher = new WhipPublisher({ ...this.#options, peer, protocol: "whip", media, name, grant })
       session.begin({ remote, media })
       const events: WebRtcPeerEvents = {
         connected: () => publisher.onConnected(),

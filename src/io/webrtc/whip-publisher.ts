@@ -20,7 +20,9 @@ import { WhipTrack } from "./whip-track.ts"
 
 /** What a WHIP publication works with. */
 export interface WhipPublisherOptions {
-  readonly peer: WebRtcPeer
+  readonly peer: Pick<WebRtcPeer, "id" | "remote" | "stats" | "sendRtcp" | "close">
+  /** `pull` where it was us who asked for the media; such a publication may always return, as its gateway may. */
+  readonly protocol: "whip" | "pull"
   readonly media: readonly AnsweredMedia[]
   readonly name: StreamName
   readonly grant: AccessGrant
@@ -35,7 +37,7 @@ export interface WhipPublisherOptions {
 /** One publication by WHIP: packets go to the stream's lanes as they come, reports and requests go back. */
 export class WhipPublisher implements PublisherSession {
   readonly id: string
-  readonly protocol = "whip"
+  readonly protocol: "whip" | "pull"
   readonly identity: string | undefined
   readonly #options: WhipPublisherOptions
   readonly #logger: Logger
@@ -55,11 +57,12 @@ export class WhipPublisher implements PublisherSession {
 
   /** Takes the name in the registry. Throws `stream.busy` or `session.limit`. */
   constructor(options: WhipPublisherOptions) {
-    const { peer, media, name, registry, nowMs } = options
+    const { peer, protocol, media, name, registry, nowMs } = options
     this.id = peer.id
+    this.protocol = protocol
     this.identity = options.grant.identity
     this.#options = options
-    this.#logger = options.logger.child({ session: sessionLabel(peer.id), stream: name, protocol: "whip" })
+    this.#logger = options.logger.child({ session: sessionLabel(peer.id), stream: name, protocol })
     this.#startedAtMs = nowMs()
     this.#lastMediaMs = this.#startedAtMs
     this.#stream = registry.publish(name, this, this.#startedAtMs)
@@ -121,7 +124,8 @@ export class WhipPublisher implements PublisherSession {
 
   /** The transport is gone. */
   onClosed(reason: PeerCloseReason): void {
-    const isLost = reason.type === "silent" || reason.type === "failed"
+    const isGoodbye = reason.type === "closedByPeer" && this.protocol === "pull"
+    const isLost = reason.type === "silent" || reason.type === "failed" || isGoodbye
     this.#stop(describeClose(reason), isLost && this.#wasConnected)
   }
 
