@@ -1,8 +1,8 @@
 import { GatewayError } from "../errors.ts"
 
 /** The error for everything in a packet, or in a request to make one, that cannot be. */
-export function malformed(message: string): GatewayError {
-  return new GatewayError("minisdp.packet", message)
+export function malformed(message: string, options?: ErrorOptions): GatewayError {
+  return new GatewayError("minisdp.packet", message, options)
 }
 
 /** Gives an integer back that fits its field. Throws `minisdp.packet` for any other. */

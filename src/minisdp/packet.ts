@@ -1,5 +1,14 @@
-import { malformed } from "./malformed.ts"
-import type { MiniSession } from "./session.ts"
+import { ByteWriter } from "../media/bytes.ts"
+import { collectCandidates, type PlacedCandidates, placeCandidates } from "./candidates.ts"
+import { FieldReader } from "./field-reader.ts"
+import { readFooter, setChecksum, writeBaseFooter, writeExtFooter } from "./footer.ts"
+import { type Header, readHeader, writeHeader } from "./header.ts"
+import { checked, malformed } from "./malformed.ts"
+import { asBaseSection, readMediaSection, writeMediaSection } from "./media-section.ts"
+import type { MiniCandidate, MiniMedia, MiniSession } from "./session.ts"
+import { MEDIA_KINDS } from "./tables.ts"
+import { encodeText } from "./text.ts"
+import { readTlvArea, serializeTlvs, type TlvArea, writeTlvArea } from "./tlv.ts"
 
 /** Decoding stands for the rules of a generation; without it the packet itself tells. */
 export interface DecodeOptions {
@@ -56,14 +65,100 @@ export const STATUS = {
   notFound: 104,
 } as const
 
-/** Reads a datagram of either generation. Throws `minisdp.packet`. */
-export function decodePacket(_bytes: Uint8Array, _options: DecodeOptions = {}): MiniSdpPacket {
-  throw malformed("not yet")
+/**
+ * Reads a packet of either generation; bytes behind its end are ignored, as receivers everywhere do.
+ * Throws `minisdp.packet`. SPEC section 2.
+ */
+export function decodePacket(bytes: Uint8Array, options: DecodeOptions = {}): MiniSdpPacket {
+  return readPacket(new FieldReader(bytes), options)
 }
 
-/** Writes v0-ext by the interop rules of SPEC section 13.4. Throws `minisdp.packet` where it would exceed 1400 bytes. */
-export function encodePacket(_packet: MiniSdpPacket): Uint8Array {
-  throw malformed("not yet")
+/** As `decodePacket`, by a reader that may collect the fields. */
+export function readPacket(reader: FieldReader, { as, verifyChecksum = false }: DecodeOptions = {}): MiniSdpPacket {
+  if (reader.remaining > MAX_PACKET_BYTES) throw malformed(`a packet has at most ${MAX_PACKET_BYTES} bytes`)
+  const header = readHeader(reader)
+  const sections = readSections(reader, header)
+  const ufrag = reader.text(reader.u16("ice_ufrag length"), "ice_ufrag")
+  const pwd = reader.text(reader.u16("ice_pwd length"), "ice_pwd")
+  const urlBytes = reader.u32("stream_url length")
+  if (urlBytes > MAX_STREAM_URL_BYTES) throw malformed(`a stream URL has at most ${MAX_STREAM_URL_BYTES} bytes`)
+  const streamUrl = reader.text(urlBytes, "stream_url")
+  const fingerprint = parseKey(reader.text(reader.u16("key length"), "key"))
+  const svrsig = reader.text(reader.u16("svrsig length"), "svrsig")
+  const { generation, footer } = readFooter(reader, as)
+  if (verifyChecksum && footer.checksum !== "right") throw malformed("the checksum is missing or wrong")
+  const { type, status, seq, immSend, direction, role, isEncrypted, addressFamily } = header
+  const { hasAacConfig, hasNamedMids, isSequenceAligned } = header
+  const tlvs = footer.hasTlvs ? readTlvArea(reader, addressFamily) : NO_TLVS
+  const media = as === "base" ? sections.map(asBaseSection) : sections.map((section) => withTlvs(section, tlvs))
+  const candidates = collectCandidates(header, generation, footer.ports, tlvs.candidates)
+  return {
+    generation,
+    type,
+    status,
+    seq,
+    immSend,
+    streamUrl,
+    svrsig,
+    push: footer.push,
+    session: {
+      direction,
+      role,
+      isEncrypted,
+      ufrag,
+      pwd,
+      fingerprint,
+      addressFamily,
+      candidates,
+      media,
+      hasNamedMids,
+      hasAacConfig,
+      isSequenceAligned,
+    },
+    extras:
+      generation === "base"
+        ? undefined
+        : {
+            networks: footer.networks,
+            agentId: footer.agentId,
+            hasChecksum: footer.checksum !== "none",
+            client: tlvs.client,
+          },
+  }
+}
+
+/** How `encodePacket` treats what the reference encoders do and a good one does not. */
+export type EncodingRules = "interop" | "reference"
+
+/**
+ * Writes a packet, never more than 1400 bytes. By the rules for interoperation (SPEC section 13.4) it is v0-ext, and one with TLVs
+ * always says push or pull, because a v0-base receiver would take the count of TLVs for it. By the rules of the reference it is of
+ * the packet's own generation, byte for byte as that would write it.
+ * Throws `minisdp.packet` for what the form cannot carry.
+ */
+export function encodePacket(packet: MiniSdpPacket, rules: EncodingRules = "interop"): Uint8Array {
+  const isBase = rules === "reference" && packet.generation === "base"
+  const { session } = packet
+  const media = isBase ? session.media.map(asBaseSection) : session.media
+  const writer = new ByteWriter(512)
+  const candidates = placeCandidates(session, { isBase, isStrict: rules === "interop" })
+  writeHeader(writer, { ...packet, ...session, ...candidates, kinds: distinctKinds(media) })
+  for (const section of media) writeMediaSection(writer, section, session.hasAacConfig)
+  const { fingerprint } = session
+  const url = encodeText(packet.streamUrl, "stream URL")
+  checked(url.length, MAX_STREAM_URL_BYTES, "length of the stream URL")
+  writeText(writer, session.ufrag, "ice_ufrag")
+  writeText(writer, session.pwd, "ice_pwd")
+  writer.u32(url.length).bytes(url)
+  writeText(writer, fingerprint === undefined ? "" : `${fingerprint.algorithm} ${fingerprint.value}`, "key")
+  writeText(writer, packet.svrsig, "svrsig")
+  if (isBase) writeBaseFooter(writer, packet.push)
+  else writeExtTail(writer, packet, candidates, rules)
+  const bytes = writer.finish()
+  if (bytes.length > MAX_PACKET_BYTES) {
+    throw malformed(`the packet would have ${bytes.length} bytes of at most ${MAX_PACKET_BYTES}`)
+  }
+  return bytes
 }
 
 /** The answer to a request that is refused; never longer than the request. */
@@ -90,6 +185,80 @@ export function stopSignature({ session, svrsig }: MiniSdpPacket): string {
   return `${address}:${session.ufrag}:${svrsig}`
 }
 
+/** True where the packet publishes: said, or by the direction of its sender. */
+export function isPush({ push, type, session }: MiniSdpPacket): boolean {
+  return push ?? session.direction !== (type === "offer" ? "recvonly" : "sendonly")
+}
+
+function readSections(reader: FieldReader, { kinds, hasAacConfig }: Header): MiniMedia[] {
+  const sections = kinds.map(() => readMediaSection(reader, hasAacConfig))
+  const isAsFlagged = kinds.every((kind) => sections.some((section) => section.kind === kind))
+  if (!isAsFlagged) throw malformed("the media sections are not those that the header announces")
+  return sections
+}
+
+function withTlvs(section: MiniMedia, { rtx, parameterSets, picture }: TlvArea): MiniMedia {
+  const own = rtx.find(({ kind }) => kind === section.kind)
+  const codecs =
+    own === undefined
+      ? section.codecs
+      : section.codecs.map((codec) => {
+          const pair = codec.name === "rtx" && own.pairs.find(({ payloadType }) => payloadType === codec.payloadType)
+          return pair ? { ...codec, apt: pair.apt } : codec
+        })
+  const isVideo = section.kind === "video"
+  return {
+    ...section,
+    rtxSsrc: own?.ssrc ?? 0,
+    codecs,
+    parameterSets: isVideo ? parameterSets : [],
+    picture: isVideo ? picture : undefined,
+  }
+}
+
+function writeExtTail(writer: ByteWriter, packet: MiniSdpPacket, placed: PlacedCandidates, rules: EncodingRules): void {
+  const { session, extras = DEFAULT_EXTRAS } = packet
+  const tlvs = serializeTlvs(tlvAreaOf(session, placed.tlvCandidates, extras.client), session.addressFamily)
+  const hasTlvs = tlvs.length > 0
+  const push = packet.push ?? (hasTlvs && rules === "interop" ? isPush(packet) : undefined)
+  const footerOffset = writer.length
+  writeExtFooter(writer, { ...extras, ports: placed.footerPorts, hasTlvs, push })
+  if (hasTlvs) writeTlvArea(writer, tlvs)
+  if (extras.hasChecksum) setChecksum(writer.finish(), footerOffset)
+}
+
+function tlvAreaOf(session: MiniSession, candidates: readonly MiniCandidate[], client: TlvArea["client"]): TlvArea {
+  const rtx = MEDIA_KINDS.flatMap((kind) => {
+    const section = session.media.find((media) => media.kind === kind)
+    if (section === undefined) return []
+    const pairs = section.codecs.flatMap(({ name, payloadType, apt }) =>
+      name === "rtx" && apt !== undefined ? [{ payloadType, apt }] : [],
+    )
+    return [{ kind, ssrc: section.rtxSsrc, pairs: pairs.sort((a, b) => a.payloadType - b.payloadType) }]
+  })
+  const video = session.media.find(({ kind }) => kind === "video")
+  return { rtx, candidates, parameterSets: video?.parameterSets ?? [], picture: video?.picture, client }
+}
+
+function distinctKinds(media: readonly MiniMedia[]): MiniMedia["kind"][] {
+  const kinds = media.map(({ kind }) => kind)
+  if (new Set(kinds).size < kinds.length) throw malformed("a packet has at most one section of each kind")
+  return kinds
+}
+
+/** A key without a space is no fingerprint. */
+function parseKey(key: string): MiniSession["fingerprint"] {
+  const space = key.indexOf(" ")
+  return space < 0 ? undefined : { algorithm: key.slice(0, space), value: key.slice(space + 1) }
+}
+
+function writeText(writer: ByteWriter, text: string, name: string): void {
+  const bytes = encodeText(text, name)
+  writer.u16(checked(bytes.length, MAX_PACKET_BYTES, `length of ${name}`)).bytes(bytes)
+}
+
+const DEFAULT_EXTRAS: PacketExtras = { networks: 0, agentId: 0x2104, hasChecksum: false, client: undefined }
+const NO_TLVS: TlvArea = { rtx: [], candidates: [], parameterSets: [], picture: undefined, client: undefined }
 const EMPTY_SESSION: MiniSession = {
   direction: "sendonly",
   role: "actpass",
