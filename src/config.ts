@@ -2,6 +2,7 @@ import { z } from "zod"
 import { Access } from "./config-access.ts"
 import { Http } from "./config-http.ts"
 import { iceServerList, listenHosts, publicAddressList } from "./config-media.ts"
+import { MiniSdp } from "./config-minisdp.ts"
 import { Pulls } from "./config-pulls.ts"
 import { GatewayError } from "./errors.ts"
 import { VIDEO_CODECS } from "./media/codec.ts"
@@ -102,6 +103,7 @@ export const Config = z.strictObject({
   hub: Hub.prefault({}),
   access: Access.prefault({}),
   audio: Audio.prefault({}),
+  minisdp: MiniSdp.prefault({}),
   pulls: Pulls,
   log: Log.prefault({}),
   shutdown: Shutdown.prefault({}),

@@ -10,6 +10,7 @@ import { createAccess } from "./io/access/create-access.ts"
 import { WasmTranscoders } from "./io/audio/wasm-transcoders.ts"
 import { startHttpServer } from "./io/http-server.ts"
 import { createLogger, type Logger } from "./io/log.ts"
+import { MiniSdpServer } from "./io/minisdp/server.ts"
 import { startPulls } from "./io/minisdp/start-pulls.ts"
 import { startRtmpServer } from "./io/rtmp/server.ts"
 import { TypeScriptFanout } from "./io/webrtc/fanout-typescript.ts"
@@ -73,8 +74,13 @@ async function start(config: Config, logger: Logger, open: Closeable[]): Promise
   const sweep = setInterval(() => registry.sweep(nowMs()), SWEEP_INTERVAL_MS)
   open.push({ close: async () => clearInterval(sweep) })
 
+  let miniSdp: MiniSdpServer | undefined
   const transport = await WebRtcTransport.listen({
     ...config.media,
+    ...(config.minisdp.enabled && {
+      miniSdp: (datagram, source) => miniSdp?.push(datagram, source),
+      earlyDtls: (datagram, source) => miniSdp?.keepDtls(datagram, source) === true,
+    }),
     hosts: config.media.host,
     publicAddresses: await resolvePublicAddresses(config.media.publicAddresses),
     onBug,
@@ -89,6 +95,7 @@ async function start(config: Config, logger: Logger, open: Closeable[]): Promise
   open.push(rtmp)
 
   const openSession = createSessionOpener({ webrtc, access, logger, nowMs, isClosing: () => isClosing })
+  miniSdp = new MiniSdpServer({ ...config.minisdp, transport, webrtc, open: openSession, nowMs, onBug })
   const { requestsPerSecond: perSecond, requestBurst: burst } = config.http
   const rateLimiter = new RateLimiter({ perSecond, burst, maxSources: MAX_RATE_LIMITED_SOURCES })
   const countRequest = (remoteAddress: string) => {

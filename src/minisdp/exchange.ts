@@ -118,7 +118,12 @@ export class SignalingExchange {
   }
 
   /** The refusal of a request, where there is room for one. A cookie invites the client to come again with it. */
-  refuse(request: PendingRequest, error: GatewayError, nowMs: number, cookie = NO_COOKIE): Uint8Array | undefined {
+  refuse(
+    request: PendingRequest,
+    error: GatewayError,
+    nowMs: number,
+    cookie: Uint8Array = NO_COOKIE,
+  ): Uint8Array | undefined {
     this.#pending.delete(request.key)
     return this.#refuse(request, error, nowMs, cookie)
   }

@@ -164,7 +164,10 @@ export class TransportPeer implements WebRtcPeer {
   trustPath(path: NetworkPath): void {
     if (this.#isEnded || this.remote.isKnown || !this.#host.claim(path, this)) return
     this.remote.moveTo(path)
-    this.#dtls?.start()
+    // The peer can do nothing with our handshake before it has our answer, which goes out first.
+    setImmediate(() => {
+      if (!this.#isEnded) this.#dtls?.start()
+    })
   }
 
   sendRtcp(compound: Uint8Array): void {

@@ -1,6 +1,7 @@
 import { createHmac } from "node:crypto"
 import { GatewayError } from "../../errors.ts"
 import { IceLiteResponder } from "../../ice/lite-responder.ts"
+import { classifyDatagram } from "../../minisdp/datagram.ts"
 import type { LocalCandidate } from "../../sdp/serialize.ts"
 import { chooseCandidates, readInterfaces } from "./candidates.ts"
 import type { DatagramHandler } from "./datagram.ts"
@@ -26,8 +27,10 @@ export interface WebRtcTransportOptions extends UdpPortOptions, Omit<PeerLimits,
   readonly nowMs?: () => number
   /** An error that nobody expected; the process lives on. */
   readonly onBug: (error: unknown) => void
-  /** Takes datagrams that begin with 0xff. */
+  /** Takes MiniSDP by UDP: datagrams that begin with 0xff, and those that come as STUN messages. */
   readonly miniSdp?: DatagramHandler
+  /** Is shown DTLS from an address that leads to no session; true where it is kept until one does. */
+  readonly earlyDtls?: (datagram: Uint8Array, source: NetworkPath) => boolean
 }
 
 /** Counters since the start. */
@@ -158,6 +161,11 @@ export class WebRtcTransport {
     else to.connection.send(datagram)
   }
 
+  /** Takes DTLS that was kept for a session which is there now. */
+  receiveDtls(datagram: Uint8Array, source: NetworkPath): void {
+    this.#pushDtls(datagram, source)
+  }
+
   /** Ends the sessions that are out of time; runs by itself, and tests call it with their own clock. */
   checkTimeouts(): void {
     const limits = { ...this.#options, answerTimeoutMs: ANSWER_TIMEOUT_MS }
@@ -210,6 +218,12 @@ export class WebRtcTransport {
   }
 
   #pushStun(datagram: Uint8Array, source: NetworkPath): void {
+    const { miniSdp } = this.#options
+    // It has no login that ICE could know.
+    if (miniSdp && source.transport === "udp" && classifyDatagram(datagram) !== undefined) {
+      miniSdp(datagram, source)
+      return
+    }
     const outcome = this.#responder.push(datagram, source)
     if (outcome.type === "dropped") {
       this.#counts.checksDropped++
@@ -231,7 +245,7 @@ export class WebRtcTransport {
   #pushDtls(datagram: Uint8Array, source: NetworkPath): void {
     const peer = this.#paths.find(source)
     if (peer) this.#guard(peer, () => peer.pushDtls(datagram))
-    else this.#counts.unknownSourceDatagrams++
+    else if (this.#options.earlyDtls?.(datagram, source) !== true) this.#counts.unknownSourceDatagrams++
   }
 
   #pushSrtp(packet: Uint8Array, source: NetworkPath): void {

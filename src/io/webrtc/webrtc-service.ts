@@ -13,6 +13,7 @@ import type { LocalCandidate, LocalDescription, LocalTrack } from "../../sdp/ser
 import { type Logger, sessionLabel } from "../log.ts"
 import { describeClose } from "./close-reason.ts"
 import type { PacketFanout } from "./fanout.ts"
+import type { NetworkPath } from "./remote-address.ts"
 import { StreamPumps } from "./stream-pumps.ts"
 import { ANSWER_TIMEOUT_MS, type WebRtcTransport } from "./transport.ts"
 import type { RemoteParameters, WebRtcPeer, WebRtcPeerEvents } from "./transport-peer.ts"
@@ -30,6 +31,15 @@ export interface OfferRequest {
   /** Whether a player can do with an offer of ours where its own does not fit. */
   readonly acceptsCounterOffer: boolean
   readonly grant: AccessGrant
+  /** Of an offer that came by UDP. */
+  readonly source?: OfferSource
+}
+
+/** Where an offer came from; stop packets from there are believed. */
+export interface OfferSource {
+  readonly path: NetworkPath
+  /** It has shown that it gets what is sent there, so it is taken for the peer's address at once. */
+  readonly isTrusted: boolean
 }
 
 /** A session that was opened, with our answer or our offer. */
@@ -71,12 +81,21 @@ export class WebRtcService {
   }
 
   /** WHIP. Throws `stream.busy`, `sdp.*`, `session.limit` and `gateway.closing`. */
-  publish({ stream: name, offerSdp, localAddress, grant }: OfferRequest): OpenedSession {
+  publish(request: OfferRequest): OpenedSession {
+    const { stream: name, offerSdp, grant, source } = request
     const { videoCodecs } = this.#options
     const offer = parseOffer(offerSdp)
-    return this.#open("whip", localAddress, remoteParameters(offer), ({ peer, local, session }) => {
+    return this.#open("whip", request, remoteParameters(offer), ({ peer, local, session }) => {
       const { sdp, media, remote } = answerPublish(offer, local, { codecs: videoCodecs })
-      const publisher = new WhipPublisher({ ...this.#options, peer, protocol: "whip", media, name, grant })
+      const publisher = new WhipPublisher({
+        ...this.#options,
+        peer,
+        protocol: "whip",
+        media,
+        name,
+        grant,
+        endsOnBye: source !== undefined,
+      })
       session.begin({ remote, media })
       const events: WebRtcPeerEvents = {
         connected: () => publisher.onConnected(),
@@ -105,6 +124,14 @@ export class WebRtcService {
     return this.#sessions.get(id)
   }
 
+  /** The session whose present logins these are. */
+  findByUfrags({ local, remote }: { readonly local: string; readonly remote: string }): WebRtcSession | undefined {
+    for (const session of this.#sessions.values()) {
+      if (session.localUfrag === local && session.remoteUfrag === remote) return session
+    }
+    return undefined
+  }
+
   /** Ends a session because its owner says so; false where there is none. */
   end(id: string): boolean {
     const session = this.#sessions.get(id)
@@ -112,9 +139,10 @@ export class WebRtcService {
     return session !== undefined
   }
 
-  #answer({ offerSdp, localAddress, grant }: OfferRequest, stream: LiveStream): OpenedSession {
+  #answer(request: OfferRequest, stream: LiveStream): OpenedSession {
+    const { offerSdp, grant } = request
     const offer = parseOffer(offerSdp)
-    return this.#open("whep", localAddress, remoteParameters(offer), ({ peer, local, session }) => {
+    return this.#open("whep", request, remoteParameters(offer), ({ peer, local, session }) => {
       const { sdp, media, remote } = answerPlay(offer, local, localTracks(), this.#available(stream))
       const videoIndex = offer.media.findIndex(({ kind }) => kind === "video")
       const viewer = this.#addViewer(peer, media, videoIndex, stream, grant)
@@ -129,8 +157,9 @@ export class WebRtcService {
   }
 
   /** Makes an offer to a player, draft-ietf-wish-whep section 4.3.2, which counts as a viewer once it has answered. */
-  #offer({ localAddress, grant }: OfferRequest, stream: LiveStream): OpenedSession {
-    return this.#open("whep", localAddress, undefined, ({ peer, local, session }) => {
+  #offer(request: OfferRequest, stream: LiveStream): OpenedSession {
+    const { grant } = request
+    return this.#open("whep", request, undefined, ({ peer, local, session }) => {
       const available = this.#available(stream)
       const { sdp, pending } = createOffer(local, localTracks(), available)
       let viewer: WhepViewer | undefined
@@ -170,7 +199,7 @@ export class WebRtcService {
 
   #open(
     role: "whip" | "whep",
-    localAddress: string | undefined,
+    { localAddress, source }: OfferRequest,
     remote: RemoteParameters | undefined,
     negotiate: (side: OurSide) => Negotiated,
   ): OpenedSession {
@@ -190,10 +219,11 @@ export class WebRtcService {
     })
     try {
       const local = this.#describe(peer, localAddress)
-      const session = new WebRtcSession({ role, peer, candidates: local.candidates })
+      const session = new WebRtcSession({ role, peer, candidates: local.candidates, source: source?.path })
       const negotiated = negotiate({ peer, local, session })
       events = negotiated.events
       this.#sessions.set(session.id, session)
+      if (source?.isTrusted) peer.trustPath(source.path)
       const { type, sdp, hasVideo } = negotiated
       const validUntil = new Date(Date.now() + ANSWER_TIMEOUT_MS)
       return { id: session.id, type, sdp, hasVideo, etag: session.etag, ...(type === "counterOffer" && { validUntil }) }

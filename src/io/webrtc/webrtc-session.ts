@@ -1,9 +1,11 @@
 import { randomBytes } from "node:crypto"
 import { GatewayError } from "../../errors.ts"
+import { pathKey } from "../../ice/ip-address.ts"
 import type { AnsweredMedia } from "../../sdp/answer.ts"
 import { serializeFragment } from "../../sdp/fragment.ts"
 import type { LocalCandidate } from "../../sdp/serialize.ts"
 import type { LayerConstraint } from "../../whep/layer-choice.ts"
+import type { NetworkPath } from "./remote-address.ts"
 import type { RemoteParameters, WebRtcPeer } from "./transport-peer.ts"
 import type { LayerDescription } from "./whep-layers.ts"
 import type { WhepViewer } from "./whep-viewer.ts"
@@ -13,6 +15,8 @@ export interface WebRtcSessionOptions {
   readonly role: "whip" | "whep"
   readonly peer: WebRtcPeer
   readonly candidates: readonly LocalCandidate[]
+  /** Where the offer came from, if that was by UDP. */
+  readonly source: NetworkPath | undefined
 }
 
 /** What both sides have agreed on. */
@@ -47,6 +51,16 @@ export class WebRtcSession {
   /** The client's present one; empty while it has not answered a counter-offer. */
   get remoteUfrag(): string {
     return this.#remoteUfrag
+  }
+
+  /** Ours, the newest one. */
+  get localUfrag(): string {
+    return this.#options.peer.localUfrag
+  }
+
+  /** Whether the client has shown where it is. */
+  get hasAddress(): boolean {
+    return this.#options.peer.remote.isKnown
   }
 
   /** The event feeds of a viewer's session. */
@@ -101,6 +115,12 @@ export class WebRtcSession {
     this.#remoteUfrag = ufrag
     this.#etag = createTag()
     return { fragment: serializeFragment({ ...login, candidates, ...(section && { section }) }), etag: this.#etag }
+  }
+
+  /** Whether the client is there: where its media is sent to, or its offer came from by UDP. */
+  isFrom(path: NetworkPath): boolean {
+    const { peer, source } = this.#options
+    return [peer.remote, source].some((known) => known !== undefined && pathKey(known) === pathKey(path))
   }
 
   /** Ends the session; the reason is for the log. */

@@ -182,6 +182,12 @@ export class WhepViewer implements SubscriberSession {
       case "fir":
         this.#onKeyframeRequest()
         return
+      case "bye":
+        // Whoever only receives says so when it leaves, RFC 3550 section 6.6.
+        if (packet.ssrcs.every((ssrc) => this.#tracks.every(({ local }) => local.ssrc !== ssrc))) {
+          this.end("the viewer said BYE")
+        }
+        return
       case "remb":
         this.#estimate.onRemb(packet.bitrateBps, nowMs())
         return

@@ -32,6 +32,11 @@ export interface WhipPublisherOptions {
   /** Told to the publisher by REMB, so that its bandwidth estimation has no reason to stay low. */
   readonly maxBitrateBps: number
   readonly keyframeIntervalMs: number
+  /**
+   * An RTCP BYE for all that it sends is its end. Browsers say BYE too when they only pause, so that goes for clients alone that have no better
+   * way to take their leave.
+   */
+  readonly endsOnBye?: boolean
 }
 
 /** One publication by WHIP: packets go to the stream's lanes as they come, reports and requests go back. */
@@ -52,6 +57,7 @@ export class WhipPublisher implements PublisherSession {
   #reportTimer: NodeJS.Timeout | undefined
   #feedbackTimer: NodeJS.Timeout | undefined
   #lastMediaMs: number
+  readonly #goneSsrcs = new Set<number>()
   #wasConnected = false
   #isEnded = false
 
@@ -119,6 +125,7 @@ export class WhipPublisher implements PublisherSession {
     const arrivalUs = this.#stream.timelineUs(this.#options.nowMs())
     for (const packet of parseRtcp(compound)) {
       if (packet.type === "sender_report") for (const track of this.#tracks) track.onSenderReport(packet, arrivalUs)
+      else if (packet.type === "bye" && this.#options.endsOnBye) this.#onBye(packet.ssrcs)
     }
   }
 
@@ -170,6 +177,13 @@ export class WhipPublisher implements PublisherSession {
       localSsrc: this.#localSsrc,
       keyframeIntervalMs: this.#options.keyframeIntervalMs,
     })
+  }
+
+  /** RFC 3550 section 6.6; one without sources is for all of them. */
+  #onBye(ssrcs: readonly number[]): void {
+    const sources = this.#tracks.map(({ ssrc }) => ssrc).filter((ssrc) => ssrc !== undefined)
+    for (const ssrc of sources) if (ssrcs.includes(ssrc)) this.#goneSsrcs.add(ssrc)
+    if (ssrcs.length === 0 || sources.every((ssrc) => this.#goneSsrcs.has(ssrc))) this.end("the publisher said BYE")
   }
 
   /** All packets count, also those that no track takes: probes for bandwidth are padding without a rid. */

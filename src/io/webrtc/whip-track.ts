@@ -54,6 +54,11 @@ export class WhipTrack {
     for (const nalUnit of media.parameterSets) this.#passthrough.addParameterSet(nalUnit)
   }
 
+  /** The source that its packets are of at present. */
+  get ssrc(): number | undefined {
+    return this.#source?.statistics.ssrc
+  }
+
   /** Takes a packet of this section and layer; `arrivalUs` is on the stream's timeline. */
   push(packet: RtpPacket, arrivalUs: number): void {
     this.totals.bytes += packet.payload.length
