@@ -47,10 +47,10 @@ export function mediaType(c: Context): string {
   return type.trim().toLowerCase()
 }
 
-/** Throws `http.media_type` unless the body is of that type, parameters aside. */
-export function requireMediaType(c: Context, expected: string): void {
+/** Throws `http.media_type` unless the body is of the first type, parameters aside; the message names the others, too. */
+export function requireMediaType(c: Context, expected: string, ...others: readonly string[]): void {
   if (mediaType(c) === expected) return
-  throw new GatewayError("http.media_type", `the Content-Type must be ${expected}`)
+  throw new GatewayError("http.media_type", `the Content-Type must be ${[expected, ...others].join(" or ")}`)
 }
 
 /** Throws `http.method`. */

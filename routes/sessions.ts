@@ -3,8 +3,9 @@ import { GatewayError } from "../src/errors.ts"
 import { parseFragment } from "../src/sdp/fragment.ts"
 import { type EventFeeds, eventRoutes } from "./events.ts"
 import { type LayerControl, layerRoutes } from "./layers.ts"
+import { SDP } from "./offer-body.ts"
 import { allowMethods, EMPTY, limitBody, mediaType, refuseMethod } from "./requests.ts"
-import { FRAGMENT, SDP } from "./signaling.ts"
+import { FRAGMENT } from "./signaling.ts"
 
 /** The credentials of one side of an ICE session, RFC 8445 section 5.3. */
 export interface IceCredentials {

@@ -2,16 +2,8 @@ import { type Context, Hono } from "hono"
 import { GatewayError } from "../src/errors.ts"
 import type { ClientEnv } from "./client.ts"
 import { type ExtensionLink, type IceServerLink, serializeExtension, serializeIceServer } from "./links.ts"
-import {
-  allowMethods,
-  bearerToken,
-  EMPTY,
-  isPreflight,
-  limitBody,
-  mediaType,
-  refuseMethod,
-  requireMediaType,
-} from "./requests.ts"
+import { type AnswerBody, MINISDP, readOffer, SDP } from "./offer-body.ts"
+import { allowMethods, bearerToken, EMPTY, isPreflight, limitBody, refuseMethod } from "./requests.ts"
 
 /** A WHIP or WHEP offer with all that the service decides on. */
 export interface SessionRequest {
@@ -72,7 +64,7 @@ export interface SignalingOptions {
 
 /**
  * The endpoint that WHIP (RFC 9725 section 4.2) and WHEP (draft-ietf-wish-whep section 4) share: POST an offer, get
- * 201, the answer and the session's address. GET and HEAD answer empty, OPTIONS tells what POST takes. A gateway that is full answers 503, or
+ * 201, the answer and the session's address. Offers come as SDP or as MiniSDP, and are answered in kind. GET and HEAD answer empty, OPTIONS tells what POST takes. A gateway that is full answers 503, or
  * sends the client on (`redirectOverflow`).
  */
 export function signalingRoutes({ base, open, iceServers }: Endpoint, { maxBodyBytes }: SignalingOptions) {
@@ -89,16 +81,15 @@ export function signalingRoutes({ base, open, iceServers }: Endpoint, { maxBodyB
       c.header("link", serializeIceServer(server), { append: true })
     }
   })
-  app.use(`${base}/*`, allowMethods("GET, HEAD, POST, OPTIONS", { "accept-post": SDP }))
+  app.use(`${base}/*`, allowMethods("GET, HEAD, POST, OPTIONS", { "accept-post": `${SDP}, ${MINISDP}` }))
 
   app.post(endpoint, limitBody(maxBodyBytes), async (c) => {
-    const offerSdp = await c.req.text()
-    const wantsOffer = isWhep && offerSdp === ""
-    if (!wantsOffer || mediaType(c) !== "") requireMediaType(c, SDP)
+    const offer = await readOffer(c, isWhep)
+    const wantsOffer = isWhep && offer.sdp === ""
     const { baseUrl, localAddress, remoteAddress } = c.var.client
     const session = await open({
       stream: stream(c),
-      offerSdp,
+      offerSdp: offer.sdp,
       token: tokenOf(c),
       localAddress,
       remoteAddress,
@@ -109,9 +100,10 @@ export function signalingRoutes({ base, open, iceServers }: Endpoint, { maxBodyB
     for (const extension of session.extensions) {
       c.header("link", serializeExtension(extension, baseUrl), { append: true })
     }
-    return c.body(session.sdp, session.type === "answer" ? 201 : 406, {
-      "content-type":
-        session.validUntil === undefined ? SDP : `${SDP}; valid-until="${session.validUntil.toUTCString()}"`,
+    const isAnswer = session.type === "answer"
+    const { contentType, body } = isAnswer ? offer.encodeAnswer(session.sdp) : counterOffer(session)
+    return c.body(body, isAnswer ? 201 : 406, {
+      "content-type": contentType,
       // Absolute and without a query: OBS puts all of a relative one into the path of its own URL.
       location: `${baseUrl}/sessions/${session.id}`,
       etag: `"${session.etag}"`,
@@ -127,6 +119,14 @@ export function signalingRoutes({ base, open, iceServers }: Endpoint, { maxBodyB
   return app
 }
 
+/** Always as SDP: a player that can do with one names that type in Accept. */
+function counterOffer({ sdp, validUntil }: SessionAnswer): AnswerBody {
+  return {
+    contentType: validUntil === undefined ? SDP : `${SDP}; valid-until="${validUntil.toUTCString()}"`,
+    body: sdp,
+  }
+}
+
 function tokenOf(c: Context): string | undefined {
   return bearerToken(c) ?? (c.req.query("token") || undefined)
 }
@@ -136,7 +136,5 @@ function namesSdp(accept = ""): boolean {
   return accept.split(",").some((range) => (range.split(";", 1)[0] ?? "").trim().toLowerCase() === SDP)
 }
 
-/** Media type of offers and answers. */
-export const SDP = "application/sdp"
 /** Media type of trickled candidates and ICE restarts, RFC 8840. */
 export const FRAGMENT = "application/trickle-ice-sdpfrag"

@@ -34,10 +34,12 @@ const skipped = totals.skipped > 0 ? `, ${totals.skipped} skipped` : ""
 process.stdout.write(`\n${totals.passed} passed, ${totals.failed} failed${skipped}\n`)
 process.exitCode = totals.failed > 0 ? 1 : 0
 
-/** The compiler and the linter, one check each. */
+/** The compiler, also for what runs in browsers, and the linter: one check each. */
 async function runChecks(): Promise<Counts[]> {
   const commands = [
     ["tsc", "node_modules/typescript/bin/tsc"],
+    ["tsc of the player", "node_modules/typescript/bin/tsc", "-p", "src/player"],
+    ["tsc of the player's tests", "node_modules/typescript/bin/tsc", "-p", "test/player"],
     ["biome", "node_modules/@biomejs/biome/bin/biome", "check"],
   ]
   const results: Counts[] = []

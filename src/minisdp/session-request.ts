@@ -45,20 +45,26 @@ export function readRequestPacket(bytes: Uint8Array): RequestPacket | undefined 
   return packet.type === "offer" && packet.status === 0 ? { form: "public", packet } : undefined
 }
 
-/** What a request asks for. Throws `stream.name`, and `sdp.unsupported` for media without encryption. */
-export function parseRequest({ form, packet }: RequestPacket): SessionRequest {
+/** What a request asks for. Throws `stream.name`, and what {@link offerSdpOf} does. */
+export function parseRequest(request: RequestPacket): SessionRequest {
+  const { form, packet } = request
   const url = parseStreamUrl(packet.streamUrl)
+  const common = { ...url, wantsMediaAtOnce: packet.immSend, offerSdp: offerSdpOf(request) }
+  if (form === "lossless") return { ...common, cookie: packet.cookie, action: actionOf(packet.sdp) }
+  const isPush = packet.push ?? packet.session.direction === "sendonly"
+  return { ...common, action: isPush ? "publish" : "play" }
+}
+
+/** The offer as text. Throws `minisdp.packet` where there is none, and `sdp.unsupported` for media without encryption. */
+export function offerSdpOf({ form, packet }: RequestPacket): string {
   if (form === "lossless") {
-    const { cookie, immSend, sdp } = packet
-    return { ...url, cookie, action: actionOf(sdp), wantsMediaAtOnce: immSend, offerSdp: sdp }
+    if (packet.sdp === "") throw new GatewayError("minisdp.packet", "the packet has no SDP")
+    return packet.sdp
   }
-  const { immSend, push, session } = packet
-  if (!session.isEncrypted) {
+  if (!packet.session.isEncrypted) {
     throw new GatewayError("sdp.unsupported", "media must be encrypted: set encrypt_switch and send a fingerprint")
   }
-  const isPush = push ?? session.direction === "sendonly"
-  const offerSdp = sessionToSdp(session, { type: "offer" })
-  return { ...url, action: isPush ? "publish" : "play", wantsMediaAtOnce: immSend, offerSdp }
+  return sessionToSdp(packet.session, { type: "offer" })
 }
 
 /** The answer in the form of its request. `addressFamily` is that of the client, as the public form can name candidates of one only. */

@@ -88,7 +88,7 @@ describe.each(["/whip", "/whep"])("%s", (base) => {
   test("rule 8: tells in OPTIONS what it takes, for CORS too", async () => {
     const { status, headers } = await fakeApp().app.request(path, { method: "OPTIONS" })
     expect(status).toBe(200)
-    expect(headers.get("accept-post")).toBe("application/sdp")
+    expect(headers.get("accept-post")).toBe("application/sdp, application/x-minisdp")
     expect(headers.get("access-control-allow-origin")).toBe("*")
     expect(headers.get("access-control-allow-methods")).toContain("POST")
     expect(headers.get("access-control-allow-headers")).toBe("Authorization, Content-Type, If-Match")

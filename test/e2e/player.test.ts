@@ -1,0 +1,89 @@
+import { once } from "node:events"
+import { readFileSync } from "node:fs"
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
+import type { Browser, Page, Request } from "playwright-core"
+import { beforeAll, expect, test } from "vitest"
+import { openPage, startChromium } from "../support/chromium.ts"
+import { publishClip } from "../support/ffmpeg.ts"
+import { startGateway, type TestGateway } from "../support/gateway.ts"
+import { clip } from "../support/media.ts"
+import { liveStream } from "../support/streams.ts"
+import { groupScope, testScope } from "../support/test-scope.ts"
+import { until } from "../support/wait.ts"
+
+/** The player library: what it sends to the gateway, to servers without MiniSDP, and from other sites' pages. */
+const group = groupScope()
+const scope = testScope()
+const MINISDP = "application/x-minisdp"
+let gateway: TestGateway
+let browser: Browser
+
+beforeAll(async () => {
+  gateway = await startGateway(group)
+  browser = await startChromium(group)
+  publishClip(group, await clip("bbb"), gateway.rtmpUrl("live/cam1"))
+  await liveStream(gateway, "live/cam1")
+})
+
+/** An empty page, and the offers that it posts from then on. */
+async function pageWithOffers(): Promise<{ page: Page; errors: string[]; offers: Request[] }> {
+  const { page, errors } = await openPage(scope, browser, `${gateway.httpUrl}/health`)
+  const offers: Request[] = []
+  page.on("request", (request) => {
+    if (request.method() === "POST" && request.url().includes("/whep/")) offers.push(request)
+  })
+  return { page, errors, offers }
+}
+
+/** Another site, with one page. Answers its address. */
+async function serve(html: string): Promise<string> {
+  const server = createServer((_, response) => response.setHeader("content-type", "text/html").end(html))
+  scope.defer(() => server.close())
+  server.listen(0, "127.0.0.1")
+  await once(server, "listening")
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
+}
+
+const isLive = (page: Page) =>
+  until("the player to be live", () => page.evaluate<boolean>(`whipstitch.state === "live"`), { timeoutMs: 15_000 })
+
+const types = (offers: readonly Request[]) => offers.map((request) => request.headers()["content-type"])
+
+test("the watch page's whole exchange is one POST of a few hundred bytes each way", async () => {
+  const { page, errors, offers } = await pageWithOffers()
+  await page.goto(`${gateway.httpUrl}/watch/live/cam1`)
+  await isLive(page)
+  expect(types(offers)).toEqual([MINISDP])
+  const response = await offers[0]?.response()
+  expect(response?.headers()["content-type"]).toBe(MINISDP)
+  const bytes = [offers[0]?.postDataBuffer()?.length, (await response?.body())?.length]
+  process.stdout.write(`offer and answer of the watch page: ${bytes.join(" and ")} bytes\n`)
+  for (const length of bytes) expect(length).toBeLessThan(400)
+  expect(errors).toEqual([])
+})
+
+test("a server that does not take MiniSDP gets the same offer as SDP", async () => {
+  const { page, errors, offers } = await pageWithOffers()
+  await page.route("**/whep/**", (route) =>
+    route.request().headers()["content-type"] === MINISDP
+      ? route.fulfill({ status: 415, body: "what is this" })
+      : route.continue(),
+  )
+  await page.goto(`${gateway.httpUrl}/watch/live/cam1`)
+  await isLive(page)
+  expect(types(offers)).toEqual([MINISDP, "application/sdp"])
+  expect(errors).toEqual([])
+})
+
+test("the page of docs/player.md plays from another site, with the library that the gateway serves", async () => {
+  const { page, errors, offers } = await pageWithOffers()
+  const text = readFileSync(new URL("../../docs/player.md", import.meta.url), "utf8")
+  const example = /```html\n(.*?)```/s.exec(text)?.[1]?.replaceAll("https://gateway.example", gateway.httpUrl) ?? ""
+  expect(example).toContain(gateway.httpUrl)
+  await page.goto(await serve(example))
+  await page.locator("p", { hasText: /^live/ }).waitFor()
+  expect((await page.evaluate<{ frames: number }>("harness.countFrames(2)")).frames).toBeGreaterThan(20)
+  expect(types(offers)).toEqual([MINISDP])
+  expect(errors).toEqual([])
+})
