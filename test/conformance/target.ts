@@ -22,6 +22,12 @@ export interface Mutation {
   readonly options?: Partial<TargetOptions>
 }
 
+/** What is tested. */
+interface Subject {
+  readonly protocol: Protocol
+  readonly stream: string
+}
+
 /** A gateway with tokens and ICE servers, which counts no requests, on free ports. */
 export async function startTarget(scope: Scope, media: ConfigInput["media"] = {}): Promise<Gateway> {
   const local = { host: "127.0.0.1", port: 0 }
@@ -45,22 +51,33 @@ export async function publishNothing({ urls }: Gateway, stream: string): Promise
 }
 
 /** Runs the checks of one protocol that only need HTTP, against a gateway that misbehaves. */
-export function runHttpChecks(
+export function runHttpChecks(gateway: Gateway, subject: Subject, mutation: Partial<Mutation> = {}): Promise<Result[]> {
+  const checks = ALL_CHECKS.filter(({ needs }) => needs === "http")
+  return runSuite({ checks, publishes: false, [subject.protocol]: contextOf(gateway, subject, mutation) })
+}
+
+/** Runs the checks that need a peer, those of WHEP with a publisher of the suite's own. */
+export function runPeerChecks(gateway: Gateway, stream: string, mutation: Partial<Mutation> = {}): Promise<Result[]> {
+  const { protocols = BOTH } = mutation
+  const checks = ALL_CHECKS.filter(({ needs, protocol }) => needs === "peer" && protocols.includes(protocol))
+  const [whip, whep] = BOTH.map((protocol) => contextOf(gateway, { protocol, stream }, mutation))
+  return runSuite({ checks, publishes: true, whip, whep })
+}
+
+function contextOf(
   { urls }: Gateway,
-  { protocol, stream }: { readonly protocol: Protocol; readonly stream: string },
-  { create = () => (_, forward) => forward(), options = {} }: Partial<Pick<Mutation, "create" | "options">> = {},
-): Promise<Result[]> {
-  const context = new ProtocolContext(protocol, {
+  { protocol, stream }: Subject,
+  { create = () => (_, forward) => forward(), options = {} }: Partial<Mutation>,
+): ProtocolContext {
+  return new ProtocolContext(protocol, {
     endpoint: `${urls.http}/${protocol}/${stream}`,
     idleEndpoint: `${urls.http}/whep/live/idle`,
     token: TOKEN,
     fetch: brokenServer(urls.http, create()),
-    patience: { closeMs: 1_500, connectMs: 5_000, eventMs: 2_000, silenceMs: 2_000 },
+    patience: PATIENCE,
     floodRequests: 0,
     ...options,
   })
-  const checks = ALL_CHECKS.filter(({ needs }) => needs === "http")
-  return runSuite({ checks, publishes: false, [protocol]: context })
 }
 
 /** Ids of the checks that found something. */
@@ -68,6 +85,8 @@ export function found(results: readonly Result[]): string[] {
   return results.filter(({ status }) => status === "fail" || status === "warn").map(({ check }) => check.id)
 }
 
+/** Enough for a busy machine; only servers that break a rule take all of it. */
+export const PATIENCE = { closeMs: 1_500, connectMs: 5_000, eventMs: 2_000, silenceMs: 8_000 }
 const ICE_SERVERS = [
   { urls: ["stun:127.0.0.1:3478"] },
   { urls: ["turn:127.0.0.1:3478?transport=udp"], username: "user", credential: "password" },

@@ -133,7 +133,10 @@ function sameTag(): Misbehave {
 function countedSessions(): Misbehave {
   const realIds: string[] = []
   return async (call, forward) => {
-    const path = call.path.replace(/^\/sessions\/(\d+)/, (_, number: string) => `/sessions/${realIds[Number(number)]}`)
+    const path = call.path.replace(
+      /^\/sessions\/(\d+)(?=\/|$)/,
+      (_, number: string) => `/sessions/${realIds[Number(number)]}`,
+    )
     const response = await forward({ path })
     const location = response.headers.get("location")
     if (location === null || !isOffer(call)) return response

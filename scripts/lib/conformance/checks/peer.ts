@@ -1,4 +1,4 @@
-import { assume, type Check, demand, sharedCheck, whepCheck, whipCheck } from "../check.ts"
+import { assume, type Check, demand, NotApplicable, sharedCheck, Unmet, whepCheck, whipCheck } from "../check.ts"
 import type { ProtocolContext } from "../context.ts"
 import { connectDtls } from "../dtls-client.ts"
 import { describe } from "../http.ts"
@@ -18,7 +18,7 @@ export const peerChecks: readonly Check[] = [
     title: "A client that closes DTLS ends the session",
     needs: "peer",
     async run(context) {
-      const client = await connectDtls(context)
+      const client = await connectDtls(context).catch(noPeer)
       client.hangUp()
       const { closeMs } = context.options.patience
       const isGone = await within(closeMs, async () => !(await context.isAlive(client.url)))
@@ -98,7 +98,8 @@ export const peerChecks: readonly Check[] = [
       level: setup === "actpass" ? "MUST" : "SHOULD",
       title: `A publisher that offers setup:${setup} gets connected`,
       needs: "peer",
-      run: (context) => connected(context, async (peer) => `the peer is ${peer.state()}`, setup),
+      run: async (context) =>
+        whileOpen(await connect(context, { setup }), async (peer) => `the peer is ${peer.state()}`),
     }),
   ),
   whepCheck({
@@ -108,7 +109,7 @@ export const peerChecks: readonly Check[] = [
     level: "MUST",
     title: "A player gets packets of every kind that the answer accepts",
     needs: "peer",
-    run: (context) => connected(context, (peer) => demandMedia(context, peer)),
+    run: async (context) => whileOpen(await connect(context), (peer) => demandMedia(context, peer)),
   }),
   whepCheck({
     id: "counter-offer-media",
@@ -119,27 +120,27 @@ export const peerChecks: readonly Check[] = [
     needs: "peer",
     async run(context) {
       const countered = await counterOffer(context)
-      const peer = await connectByAnswer(context, countered)
-      try {
-        return await demandMedia(context, peer)
-      } finally {
-        peer.close()
-      }
+      return whileOpen(await connectByAnswer(context, countered), (peer) => demandMedia(context, peer))
     },
   }),
 ]
 
-async function connected(
-  context: ProtocolContext,
-  judge: (peer: ConnectedPeer) => Promise<string>,
-  setup: "actpass" | "active" | "passive" = "actpass",
-): Promise<string> {
-  const peer = await connect(context, { setup })
+/** Judges a connected peer. That there is a connection is judged by checks of its own. */
+async function connected(context: ProtocolContext, judge: (peer: ConnectedPeer) => Promise<string>): Promise<string> {
+  return whileOpen(await connect(context).catch(noPeer), judge)
+}
+
+async function whileOpen(peer: ConnectedPeer, judge: (peer: ConnectedPeer) => Promise<string>): Promise<string> {
   try {
     return await judge(peer)
   } finally {
     peer.close()
   }
+}
+
+function noPeer(error: unknown): never {
+  if (error instanceof Unmet) throw new NotApplicable(`no connection to test: ${error.message}`)
+  throw error
 }
 
 async function demandMedia(context: ProtocolContext, { relay, answer }: ConnectedPeer): Promise<string> {
