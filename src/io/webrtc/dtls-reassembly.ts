@@ -93,7 +93,7 @@ export class HandshakeReassembly {
     throw new GatewayError("dtls.handshake", `handshake message ${type} out of place`)
   }
 
-  /** The answer to a first ClientHello is never sent again by itself; all other answers are, after a while. */
+  /** A client that sends its ClientHello again has not got the answer, which comes sooner so than by the server's own time-out. */
   #repeat(sequence: number, offset: number, complete: HandshakeMessage[]): void {
     const isFirstHello = sequence === 0 && offset === 0 && this.#nextSequence === 1 && this.#last?.type === CLIENT_HELLO
     if (!isFirstHello || !this.#last || ++this.#repeats > MAX_REPEATS) return
@@ -104,8 +104,8 @@ export class HandshakeReassembly {
 const OPTIONAL = -1
 const CLIENT_HELLO = 1
 
-/** ClientHello without and with cookie, Certificate, ClientKeyExchange, CertificateVerify; the encrypted Finished follows. */
-const CLIENT_MESSAGES = [[CLIENT_HELLO], [CLIENT_HELLO], [11], [16], [15]]
+/** ClientHello, Certificate, ClientKeyExchange, CertificateVerify; the encrypted Finished follows. */
+const CLIENT_MESSAGES = [[CLIENT_HELLO], [11], [16], [15]]
 
 /** HelloVerifyRequest (may be left out), ServerHello, Certificate, ServerKeyExchange, CertificateRequest (likewise), ServerHelloDone. */
 const SERVER_MESSAGES = [[3, OPTIONAL], [2], [11], [12], [13, OPTIONAL], [14]]

@@ -1,4 +1,5 @@
 import { GatewayError } from "../../errors.ts"
+import { FirstHello } from "./dtls-first-hello.ts"
 import { HandshakeReassembly } from "./dtls-reassembly.ts"
 import { ALERT, DTLS_1_2, type DtlsRecord, HANDSHAKE, parseDtlsRecords, serializeDtlsRecord } from "./dtls-record.ts"
 import { type Fingerprint, verifyPeer } from "./dtls-verify.ts"
@@ -42,6 +43,8 @@ export class DtlsSession {
   readonly #options: DtlsOptions
   readonly #events: DtlsEvents
   readonly #reassembly: HandshakeReassembly
+  /** Where we are the server. */
+  readonly #firstHello: FirstHello | undefined
   #finished: Uint8Array | undefined
   #early: DtlsRecord | undefined
   /** The first datagram that was sent. */
@@ -57,6 +60,7 @@ export class DtlsSession {
     this.#events = events
     this.#reassembly = new HandshakeReassembly(options.role)
     this.#transport = new WeriftTransport((datagram) => {
+      if (this.#firstHello?.isAsking) return
       this.#hello ??= datagram
       if (!this.#isEnded) events.send(datagram)
     })
@@ -72,6 +76,9 @@ export class DtlsSession {
       certificateRequest: options.role === "server",
     }
     this.#socket = options.role === "server" ? new DtlsServer(config) : new DtlsClient(config)
+    if (this.#socket instanceof DtlsServer) {
+      this.#firstHello = new FirstHello(this.#socket, (record) => this.#transport.deliver(record))
+    }
     this.#socket.onConnect.subscribe(() => this.#complete())
     this.#socket.onError.subscribe((error: unknown) => this.#fail(toGatewayError(error)))
   }
@@ -118,8 +125,9 @@ export class DtlsSession {
   }
 
   #pushHandshake(record: DtlsRecord): void {
-    for (const { bytes } of this.#reassembly.push(record.content)) {
-      this.#transport.deliver(serializeDtlsRecord(HANDSHAKE, 0, record.sequenceNumber, bytes))
+    for (const { type, bytes } of this.#reassembly.push(record.content)) {
+      if (this.#firstHello && type === CLIENT_HELLO) this.#firstHello.push(bytes)
+      else this.#transport.deliver(serializeDtlsRecord(HANDSHAKE, 0, record.sequenceNumber, bytes))
       if (this.#isEnded) return
     }
     const early = this.#early
@@ -255,6 +263,7 @@ const WIRE_PROFILE = {
 
 const HELLO_REPEATS_MS = [20, 60, 150]
 const NOWHERE: Address = ["", 0]
+const CLIENT_HELLO = 1
 const FINISHED = 20
 const FINISHED_BYTES = 24
 const ALERT_WARNING = 1

@@ -26,7 +26,7 @@ function fragment(type: number, sequence: number, body: Uint8Array, from = 0, to
 
 const body = (length: number, first: number) => Uint8Array.from({ length }, (_, i) => first + i)
 /** All that a client sends unencrypted. */
-const FLIGHT = [1, 1, 11, 16, 15].map((type, sequence) => ({ type, sequence, body: body(40 + sequence, sequence) }))
+const FLIGHT = [1, 11, 16, 15].map((type, sequence) => ({ type, sequence, body: body(40 + sequence, sequence) }))
 const WHOLE = FLIGHT.map(({ type, sequence, body }) => toHex(fragment(type, sequence, body)))
 
 test("any fragments in any order, overlapping and repeated, give the messages once and in order", () => {
@@ -54,7 +54,7 @@ test("takes several messages from one record", () => {
   expect(new HandshakeReassembly("server").push(record).map(({ bytes }) => toHex(bytes))).toEqual(WHOLE)
 })
 
-test("gives the first ClientHello again while there is no second one, and a few times only", () => {
+test("gives the ClientHello again while nothing follows it, and a few times only", () => {
   const reassembly = new HandshakeReassembly("server")
   const hello = hex(WHOLE[0] as string)
   const counts = Array.from({ length: 12 }, () => reassembly.push(hello).length)
@@ -83,8 +83,8 @@ describe("refuses", () => {
 
   test("a second certificate, which would take the place of the one that was signed for", () => {
     const reassembly = fresh("server")
-    reassembly.push(hex(WHOLE.slice(0, 3).join("")))
-    expect(gatewayErrorCode(() => reassembly.push(fragment(11, 3, body(3, 0))))).toBe("dtls.handshake")
+    reassembly.push(hex(WHOLE.slice(0, 2).join("")))
+    expect(gatewayErrorCode(() => reassembly.push(fragment(11, 2, body(3, 0))))).toBe("dtls.handshake")
   })
 
   test("any bytes with nothing but a GatewayError", () => {

@@ -110,3 +110,43 @@ test("any datagrams at all leave it standing", async () => {
   }
   await fc.assert(fc.asyncProperty(fc.array(record, { maxLength: 6 }), survives), { numRuns: 100 })
 })
+
+test("a handshake takes two round trips: the first ClientHello is answered, not asked for again with a cookie", async () => {
+  const client = open("client")
+  const server = open("server")
+  client.session.start()
+  for (const expected of [{ sent: CLIENT_HELLO }, { sent: CLIENT_KEY_EXCHANGE }]) {
+    await breathe()
+    const flight = client.datagrams.splice(0)
+    expect(flight.map((datagram) => datagram[13])).toContain(expected.sent)
+    for (const datagram of flight) server.session.push(datagram)
+    await breathe()
+    for (const datagram of server.datagrams.splice(0)) client.session.push(datagram)
+  }
+  await breathe()
+  expect([client.outcome, server.outcome]).toEqual(["connected", "connected"])
+  client.session.close()
+  server.session.close()
+})
+
+test("a ClientHello that comes again, as its answer was lost, is answered again with the same messages", async () => {
+  const client = open("client")
+  const server = open("server")
+  client.session.start()
+  await breathe()
+  const [hello] = client.datagrams.splice(0) as [Uint8Array]
+  server.session.push(hello)
+  await breathe()
+  const lost = server.datagrams.splice(0)
+  server.session.push(hello)
+  await breathe()
+  expect(server.datagrams.map((datagram) => datagram.subarray(13))).toEqual(
+    lost.map((datagram) => datagram.subarray(13)),
+  )
+  client.session.close()
+  server.session.close()
+})
+
+/** First byte of a handshake message, right behind the record's header. */
+const CLIENT_HELLO = 1
+const CLIENT_KEY_EXCHANGE = 16
