@@ -149,12 +149,7 @@ export class ControllingAgent {
     this.#nextConsentMs = nowMs + CONSENT_INTERVAL_MS * (0.8 + (0.4 * random) / 255)
   }
 
-  #onSuccess(
-    datagram: Uint8Array,
-    message: ParsedStunMessage,
-    source: TransportAddress,
-    nowMs: number,
-  ): AgentEvent[] {
+  #onSuccess(datagram: Uint8Array, message: ParsedStunMessage, source: TransportAddress, nowMs: number): AgentEvent[] {
     const transaction = transactionKey(message)
     if (!hasValidIntegrity(datagram, message, this.#remoteKey, this.#options.hmacSha1)) return []
     if (this.#selected) {

@@ -2,6 +2,7 @@ import { randomInt } from "node:crypto"
 import { GatewayError } from "../../errors.ts"
 import type { TransportAddress } from "../../ice/ip-address.ts"
 import type { AnsweredMedia } from "../../sdp/answer.ts"
+import type { RemoteCandidate } from "../../sdp/candidate.ts"
 import { acceptPlayAnswer, createPlayOffer } from "../../sdp/play-offer.ts"
 import type { DtlsIdentity } from "../webrtc/identity.ts"
 import { OutgoingPeer } from "../webrtc/outgoing-peer.ts"
@@ -29,7 +30,7 @@ export interface PlaySessionOptions {
 /** An answer, and what the way that it came says of the network. */
 export interface ReceivedAnswer {
   readonly sdp: string
-  /** An address of the gateway's that is known to work, tried before its candidates. */
+  /** The gateway's media address, where the answer came from it. */
   readonly address?: TransportAddress
   readonly roundTripMs?: number
 }
@@ -80,7 +81,7 @@ export async function openPlaySession(options: PlaySessionOptions, carrier: Offe
     const answer = await carrier.exchange(offer, peer)
     if (ended?.type === "failed") throw ended.error
     const { media, remote, candidates } = acceptPlayAnswer(answer.sdp)
-    const addresses = chooseAddresses(carrier.family, answer.address, candidates)
+    const addresses = chooseAddresses(carrier.family, answer, candidates)
     const session = { peer, media }
     events = options.accepted(session)
     peer.setRemote({
@@ -96,20 +97,20 @@ export async function openPlaySession(options: PlaySessionOptions, carrier: Offe
   }
 }
 
+/** Where signalling came by, media does too; else the candidates of our family, in their order. */
 function chooseAddresses(
   family: 4 | 6,
-  known: TransportAddress | undefined,
-  candidates: readonly { readonly protocol: "udp" | "tcp"; readonly address: string; readonly port: number }[],
+  { address: known }: ReceivedAnswer,
+  candidates: readonly RemoteCandidate[],
 ): TransportAddress[] {
-  const addresses = known ? [known] : []
-  for (const { protocol, address, port } of candidates) {
-    const isOfFamily = address.includes(":") === (family === 6)
-    const isThere = addresses.some((other) => other.address === address && other.port === port)
-    if (protocol !== "udp" || !isOfFamily || isThere || addresses.length === MAX_ADDRESSES) continue
-    addresses.push({ transport: "udp", family, address, port })
+  if (known) return [known]
+  const isOurs = ({ protocol, address }: RemoteCandidate) =>
+    protocol === "udp" && address.includes(":") === (family === 6)
+  const addresses = candidates.filter(isOurs).slice(0, MAX_ADDRESSES)
+  if (addresses.length === 0) {
+    throw new GatewayError("sdp.not_acceptable", `the answer has no UDP candidate of IPv${family}`)
   }
-  if (addresses.length > 0) return addresses
-  throw new GatewayError("sdp.not_acceptable", `the answer has no UDP candidate of IPv${family}`)
+  return addresses.map(({ address, port }) => ({ transport: "udp", family, address, port }))
 }
 
 const MAX_ADDRESSES = 8
