@@ -20,7 +20,8 @@ export interface RtcStats {
   readonly audioPackets: number
   readonly widthPx: number
   readonly heightPx: number
-  readonly freezeCount: number
+  /** Time in which the picture stood still, in all. */
+  readonly frozenMs: number
   /** What the sender takes the path to carry, in bit/s. */
   readonly availableBps: number
   readonly sent: readonly SentVideo[]

@@ -188,7 +188,7 @@ window.rtc = (() => {
       video: video?.framesDecoded ?? 0,
       widthPx: video?.frameWidth ?? 0,
       heightPx: video?.frameHeight ?? 0,
-      freezeCount: video?.freezeCount ?? 0,
+      frozenMs: Math.round(1000 * (video?.totalFreezesDuration ?? 0)),
       audioPackets: audio?.packetsReceived ?? 0,
       audioCodec: audio && codecOf(audio),
       availableBps: pair?.availableOutgoingBitrate ?? 0,
