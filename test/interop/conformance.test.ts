@@ -30,11 +30,14 @@ test("the gateway passes all checks that need a peer", async () => {
 })
 
 describe("a server that breaks one rule fails the check of that rule and no other", () => {
-  test.each(peerMutations.map((mutation, number) => ({ ...mutation, number })))("$name", async (mutation) => {
-    const stream = `live/broken-${mutation.number}`
-    const results = await runPeerChecks(gateway, stream, mutation)
-    expect(found(results), details(results)).toEqual(mutation.found)
-  })
+  test.concurrent.each(peerMutations.map((mutation, number) => ({ ...mutation, number })))(
+    "$name",
+    async (mutation) => {
+      const stream = `live/broken-${mutation.number}`
+      const results = await runPeerChecks(gateway, stream, mutation)
+      expect(found(results), details(results)).toEqual(mutation.found)
+    },
+  )
 
   test("each check that needs a peer is found so", () => {
     const isFound = (protocol: string, id: string) =>
