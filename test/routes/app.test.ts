@@ -41,7 +41,7 @@ test("serves every file of the pages that another one names", async () => {
   const directory = new URL("../../routes/pages/", import.meta.url)
   for (const name of readdirSync(directory).filter((file) => !file.endsWith(".html"))) {
     expect((await app.request(`/assets/${name}`)).status, name).toBe(200)
-    for (const [, imported] of readFileSync(new URL(name, directory), "utf8").matchAll(/from "\.\/([\w.-]+)"/g)) {
+    for (const [, imported] of readFileSync(new URL(name, directory), "utf8").matchAll(/from "\.\/([\w./-]+)"/g)) {
       expect((await app.request(`/assets/${imported}`)).headers.get("content-type")).toMatch(/^text\/javascript/)
     }
   }
