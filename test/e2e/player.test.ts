@@ -87,3 +87,29 @@ test("the page of docs/player.md plays from another site, with the library that 
   expect(types(offers)).toEqual([MINISDP])
   expect(errors).toEqual([])
 })
+
+test("without a video element the tracks are there to be taken, and what was stopped can play again", async () => {
+  const { page, errors, offers } = await pageWithOffers()
+  await page.goto(gateway.httpUrl)
+  await page.evaluate(`(async () => {
+    const { WhepPlayer } = await import("/assets/player/whep-player.js")
+    window.changes = []
+    window.whipstitch = new WhepPlayer("/whep/live/cam1", { onState: ({ state }) => changes.push(state) })
+    whipstitch.play()
+  })()`)
+  await isLive(page)
+  expect(await page.evaluate("whipstitch.media.getTracks().map(({ kind }) => kind).sort()")).toEqual(["audio", "video"])
+  expect(await page.evaluate("whipstitch.stats()")).toMatchObject({ inbound: { video: { widthPx: 640 } } })
+  await page.evaluate("whipstitch.stop()")
+  await until("the viewer to be gone", async () => (await viewers()) === 0)
+  expect(await page.evaluate("whipstitch.media ?? null")).toBe(null)
+  await page.evaluate("whipstitch.play()")
+  await isLive(page)
+  expect(await page.evaluate("changes")).toEqual(["connecting", "live", "stopped", "connecting", "live"])
+  expect(types(offers)).toEqual([MINISDP, MINISDP])
+  expect(errors).toEqual([])
+})
+
+async function viewers(): Promise<number> {
+  return ((await (await fetch(`${gateway.httpUrl}/health`)).json()) as { viewers: number }).viewers
+}
