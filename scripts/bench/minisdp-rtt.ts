@@ -53,7 +53,7 @@ const scope = new Scope()
 const identity = await createIdentity()
 try {
   const gateway = await startGateway(scope, {
-    settings: { HTTP__REQUEST_BURST: "100000", MINI_SDP__REQUEST_BURST: "100000" },
+    settings: { HTTP__REQUEST_BURST: "100000", MINISDP__REQUEST_BURST: "100000" },
   })
   const picture = ["-f", "lavfi", "-i", "testsrc=size=320x180:rate=25", "-f", "lavfi", "-i", "sine=sample_rate=48000"]
   const codecs = ["-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-g", "25", "-c:a", "aac"]

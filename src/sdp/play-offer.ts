@@ -14,8 +14,6 @@ export interface PlayOfferOptions {
   readonly ufrag: string
   readonly pwd: string
   readonly fingerprint: Fingerprint
-  /** `passive` lets the gateway begin the DTLS handshake; `actpass` leaves it the choice. */
-  readonly setup: "actpass" | "passive"
 }
 
 /** What the other gateway has agreed to send, and how it is reached. */
@@ -29,12 +27,12 @@ export interface AcceptedPlay {
  * Offers to receive one audio and one video in any codec that passes through the gateway (RFC 9429, draft-ietf-wish-whep section 4.3.1).
  * There are no candidates in it, as an ICE-lite peer learns our address from our checks.
  */
-export function createPlayOffer({ sessionId, ufrag, pwd, fingerprint, setup }: PlayOfferOptions): string {
+export function createPlayOffer({ sessionId, ufrag, pwd, fingerprint }: PlayOfferOptions): string {
   const transport = [
     `a=ice-ufrag:${ufrag}`,
     `a=ice-pwd:${pwd}`,
     `a=fingerprint:${fingerprint.algorithm} ${fingerprint.value}`,
-    `a=setup:${setup}`,
+    "a=setup:actpass",
   ]
   const extensions = EXTENSIONS.map((name, i) => `a=extmap:${i + 1} ${HEADER_EXTENSION_URIS[name]}`)
   const section = (kind: "audio" | "video", mid: number, formats: readonly Format[]) => [

@@ -24,6 +24,8 @@ export interface MiniSdpAnswer {
   /** The reason in words, where the form has room for it; the gateway's own words. */
   readonly reason: string
   readonly sdp: string
+  /** Our address was taken for checked. */
+  readonly immSend: boolean
   /** Empty where there is none. */
   readonly cookie: Uint8Array
   /** The datagram that ends the session, where there is one. */
@@ -43,10 +45,10 @@ export const LOSSLESS_FORM: MiniSdpForm = {
     return encodeLossless({ type: "offer", seq, status: 0, immSend, streamUrl, cookie, sessionId: "", sdp })
   },
   decodeAnswer: (datagram) => {
-    const { type, seq, status, sdp, cookie, sessionId } = decodeLossless(datagram)
+    const { type, seq, status, sdp, immSend, cookie, sessionId } = decodeLossless(datagram)
     const stop = () => (sessionId === "" ? undefined : encodeStop({ status: 0, seq, svrsig: sessionId }))
-    if (type === "answer") return { seq, status, reason: "", sdp, cookie, stop }
-    return { seq, status: status || STATUS.badParameter, reason: sdp, sdp: "", cookie, stop }
+    if (type === "answer") return { seq, status, reason: "", sdp, immSend, cookie, stop }
+    return { seq, status: status || STATUS.badParameter, reason: sdp, sdp: "", immSend, cookie, stop }
   },
 }
 
@@ -69,13 +71,14 @@ export const PUBLIC_FORM: MiniSdpForm = {
   },
   decodeAnswer: (datagram) => {
     const packet = decodePacket(datagram)
-    const { type, seq, status, session } = packet
+    const { type, seq, status, immSend, session } = packet
     const isAnswer = type === "answer" && status === 0
     return {
       seq,
       status: isAnswer ? 0 : status || STATUS.badParameter,
       reason: "",
       sdp: isAnswer ? sessionToSdp(session, { type: "answer", sections: OFFERED_SECTIONS }) : "",
+      immSend,
       cookie: NO_BYTES,
       stop: () => (isAnswer ? encodeStop({ status: 0, seq, svrsig: stopSignature(packet) }) : undefined),
     }

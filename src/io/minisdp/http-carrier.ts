@@ -25,7 +25,6 @@ export const SDP_FORM: OfferForm = {
 export function httpCarrier(url: URL, form: OfferForm, token?: string): OfferCarrier {
   return {
     family: isIPv6(url.hostname.replace(/^\[|\]$/g, "")) ? 6 : 4,
-    setup: "actpass",
     exchange: async (offerSdp) => {
       const { status, body } = await post(url, form, form.encode(offerSdp), token)
       if (status === 201) return { sdp: form.decode(body) }

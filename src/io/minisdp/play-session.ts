@@ -33,12 +33,13 @@ export interface ReceivedAnswer {
   /** The gateway's media address, where the answer came from it. */
   readonly address?: TransportAddress
   readonly roundTripMs?: number
+  /** The gateway has got a ClientHello that went out with the offer. */
+  readonly hasHello?: boolean
 }
 
 /** Carries the offer to the gateway and brings the answer back. */
 export interface OfferCarrier {
   readonly family: 4 | 6
-  readonly setup: "actpass" | "passive"
   exchange(offerSdp: string, peer: OutgoingPeer): Promise<ReceivedAnswer>
   /** Takes datagrams that begin with 0xff. */
   onSignal?(datagram: Uint8Array, source: TransportAddress): void
@@ -76,7 +77,6 @@ export async function openPlaySession(options: PlaySessionOptions, carrier: Offe
       ufrag: peer.localUfrag,
       pwd: peer.localPwd,
       fingerprint: { algorithm: "sha-256", value: options.identity.fingerprint },
-      setup: carrier.setup,
     })
     const answer = await carrier.exchange(offer, peer)
     if (ended?.type === "failed") throw ended.error
@@ -84,10 +84,12 @@ export async function openPlaySession(options: PlaySessionOptions, carrier: Offe
     const addresses = chooseAddresses(carrier.family, answer, candidates)
     const session = { peer, media }
     events = options.accepted(session)
+    const { roundTripMs, hasHello = false } = answer
     peer.setRemote({
       ...remote,
       candidates: addresses,
-      ...(answer.roundTripMs !== undefined && { roundTripMs: answer.roundTripMs }),
+      hasHello,
+      ...(roundTripMs !== undefined && { roundTripMs }),
     })
     return session
   } catch (error) {

@@ -16,8 +16,8 @@ export interface UdpCarrierOptions {
   /** 16 bits, another one than that of the client's last offer. */
   readonly seq: number
   /**
-   * What the gateway gave to this address before: it takes the address for checked, and begins the DTLS handshake together with its
-   * answer. Empty where there is none.
+   * What the gateway gave to this address before: it takes the address for checked, and our ClientHello, which goes out right behind the
+   * offer, without waiting for a check (0-RTT). Empty where there is none.
    */
   readonly cookie: Uint8Array
 }
@@ -28,7 +28,6 @@ export interface UdpCarrierOptions {
  */
 export class UdpCarrier implements OfferCarrier {
   readonly family: 4 | 6
-  readonly setup: "actpass" | "passive"
   readonly #options: UdpCarrierOptions
   #waiting: ((answer: MiniSdpAnswer) => void) | undefined
   #answer: MiniSdpAnswer | undefined
@@ -36,7 +35,6 @@ export class UdpCarrier implements OfferCarrier {
   constructor(options: UdpCarrierOptions) {
     this.#options = options
     this.family = options.gateway.family
-    this.setup = options.cookie.length > 0 ? "passive" : "actpass"
   }
 
   /** Of the last answer: for the next session, empty where the gateway gave none. */
@@ -50,14 +48,21 @@ export class UdpCarrier implements OfferCarrier {
     const startedMs = performance.now()
     const answered = Promise.withResolvers<MiniSdpAnswer>()
     this.#waiting = answered.resolve
-    const timers = REPEATS_MS.map((delayMs) => setTimeout(() => peer.send(datagram, gateway), delayMs))
+    const hello = offer.cookie.length > 0 ? peer.beginHandshake() : undefined
+    const sendOffer = (hasHello: boolean) => {
+      peer.send(datagram, gateway)
+      if (hasHello && hello !== undefined) peer.send(hello, gateway)
+    }
+    // Each copy of the hello is answered, so the first ones go without: on most ways the answer has only not come yet.
+    const timers = REPEATS_MS.map((delayMs, i) => setTimeout(() => sendOffer(i >= REPEATS_WITHOUT_HELLO), delayMs))
     const timeout = setTimeout(() => answered.reject(silent(gateway)), TIMEOUT_MS)
-    peer.send(datagram, gateway)
+    sendOffer(true)
     try {
       const answer = await answered.promise
       if (answer.status !== 0) throw refusal(answer)
       // After a repeat nobody knows which copy was answered (Karn's rule), so that is an upper bound.
-      return { sdp: answer.sdp, address: gateway, roundTripMs: performance.now() - startedMs }
+      const roundTripMs = performance.now() - startedMs
+      return { sdp: answer.sdp, address: gateway, roundTripMs, hasHello: hello !== undefined && answer.immSend }
     } finally {
       this.#waiting = undefined
       for (const timer of [...timers, timeout]) clearTimeout(timer)
@@ -104,5 +109,6 @@ const REFUSALS: Record<number, Pick<GatewayError, "code"> & { readonly text: str
 }
 const REPEATS_MS = [20, 60, 160, 360, 760, 1560]
 const MAX_REASON_CHARS = 300
+const REPEATS_WITHOUT_HELLO = 2
 const TIMEOUT_MS = 3_000
 const NO_BYTES = new Uint8Array(0)

@@ -28,8 +28,10 @@ export interface DtlsEvents {
 export interface DtlsOptions {
   readonly identity: DtlsIdentity
   readonly role: "server" | "client"
-  /** Certificates that the peer may show, from its session description. */
+  /** Certificates that the peer may show, from its session description; read when the handshake ends. */
   readonly fingerprints: readonly Fingerprint[]
+  /** As client: when the ClientHello goes out again, after the first time; left out: soon and thrice. */
+  readonly helloRepeatsMs?: readonly number[]
 }
 
 /**
@@ -93,7 +95,13 @@ export class DtlsSession {
     if (!(this.#socket instanceof DtlsClient)) return
     this.#socket.connect().catch((error: unknown) => this.#fail(toGatewayError(error)))
     // ffmpeg takes the first ClientHello as the end of ICE and drops it; werift would send the next one half a second later.
-    for (const delayMs of HELLO_REPEATS_MS) setTimeout(() => this.#repeatHello(), delayMs)
+    for (const delayMs of this.#options.helloRepeatsMs ?? HELLO_REPEATS_MS)
+      setTimeout(() => this.repeatHello(), delayMs)
+  }
+
+  /** As client: sends the ClientHello once more, unless the peer has answered. */
+  repeatHello(): void {
+    if (this.#hello !== undefined && !this.#hasHeard && !this.#isEnded) this.#events.send(this.#hello)
   }
 
   /** Takes one datagram from the peer's authenticated address. Never throws; what makes no sense is dropped. */
@@ -109,10 +117,6 @@ export class DtlsSession {
   close(): void {
     if (this.#isConnected && !this.#isEnded) this.#sendCloseNotify()
     this.#end()
-  }
-
-  #repeatHello(): void {
-    if (this.#hello !== undefined && !this.#hasHeard && !this.#isEnded) this.#events.send(this.#hello)
   }
 
   #pushRecord(record: DtlsRecord): void {

@@ -4,6 +4,7 @@ import { type AgentEvent, type AgentLogin, ControllingAgent } from "../../ice/co
 import { pathKey, type TransportAddress } from "../../ice/ip-address.ts"
 import { isRtcp } from "../../rtp/packet.ts"
 import { DtlsSession } from "./dtls-session.ts"
+import type { Fingerprint } from "./dtls-verify.ts"
 import { createIceLogin } from "./ice-credentials.ts"
 import type { DtlsIdentity } from "./identity.ts"
 import { RemoteAddress } from "./remote-address.ts"
@@ -26,6 +27,8 @@ export interface OutgoingRemote extends RemoteParameters {
   readonly candidates: readonly TransportAddress[]
   /** What signalling took, if it is known: a check is sent again after twice that. */
   readonly roundTripMs?: number
+  /** The gateway has got the ClientHello of `beginHandshake`. */
+  readonly hasHello?: boolean
 }
 
 /** What a session of ours reports. */
@@ -49,8 +52,8 @@ export interface OutgoingPeerOptions {
 
 /**
  * A session that we begin as a client, on a UDP socket of its own: the controlling side of ICE, DTLS in either role, SRTP in and
- * SRTCP both ways. Nothing waits for a round trip that is not needed: the ClientHello goes out with the first check, a ClientHello of
- * the gateway's is taken with its answer, and media is kept for the moment in which the keys come.
+ * SRTCP both ways. Nothing waits for a round trip that is not needed: the ClientHello goes out with the first check, or even with the
+ * offer, a ClientHello of the gateway's is taken with its answer, and media is kept for the moment in which the keys come.
  */
 export class OutgoingPeer {
   readonly id = randomUUID()
@@ -63,7 +66,9 @@ export class OutgoingPeer {
   #candidateKeys: ReadonlySet<string> = new Set()
   #agent: ControllingAgent | undefined
   #agentTimer: NodeJS.Timeout | undefined
+  readonly #fingerprints: Fingerprint[] = []
   #dtls: DtlsSession | undefined
+  #earlyHello: Uint8Array | undefined
   #keys: SrtpKeys | undefined
   #unprotector: SrtpUnprotector | undefined
   #srtcp: SrtcpSession | undefined
@@ -114,11 +119,22 @@ export class OutgoingPeer {
     if (!this.#isEnded) this.#port.send(datagram, to)
   }
 
+  /**
+   * Begins the handshake as DTLS client before there is an answer, and returns the ClientHello, which goes out behind the offer: for gateways
+   * that take it from an address that they know already. The peer's certificate is judged at the end, by the answer.
+   */
+  beginHandshake(): Uint8Array | undefined {
+    this.#dtls ??= this.#openDtls("client")
+    this.#dtls.start()
+    return this.#earlyHello
+  }
+
   /** The gateway's answer, once: checks and handshake begin. */
   setRemote(remote: OutgoingRemote): void {
     if (this.#agent) throw new Error("the gateway's answer is there already")
     if (this.#isEnded) return
-    const { candidates, fingerprints, dtlsRole, ufrag, pwd, roundTripMs } = remote
+    const { candidates, fingerprints, dtlsRole, ufrag, pwd, roundTripMs, hasHello } = remote
+    this.#fingerprints.push(...fingerprints)
     this.#lastHeardMs = this.#nowMs()
     this.#candidateKeys = new Set(candidates.map(pathKey))
     this.remote.moveTo(candidates[0] as TransportAddress)
@@ -130,18 +146,17 @@ export class OutgoingPeer {
       randomBytes,
       ...(roundTripMs !== undefined && { rtoMs: Math.min(MAX_RTO_MS, Math.max(MIN_RTO_MS, 2 * roundTripMs)) }),
     })
-    this.#dtls = new DtlsSession(
-      { identity: this.#options.identity, role: dtlsRole, fingerprints },
-      {
-        send: (datagram) => this.#port.send(datagram, this.remote),
-        connected: (keys) => this.#connect(keys),
-        failed: (error) => this.#end({ type: "failed", error }),
-        closed: () => this.#end({ type: "closedByPeer" }),
-      },
-    )
     this.#act(this.#agent.start(this.#nowMs()))
-    this.#dtls.start()
+    const begun = dtlsRole === "client" ? this.#dtls : undefined
+    if (begun === undefined) {
+      this.#dtls?.close()
+      this.#dtls = this.#openDtls(dtlsRole)
+      this.#dtls.start()
+    } else if (!hasHello) begun.repeatHello()
     this.#takeEarly("dtls")
+    // One of the two datagrams in front may have been lost.
+    const repeatMs = Math.max(MIN_RTO_MS, 1.5 * (roundTripMs ?? MAX_RTO_MS / 10))
+    for (const delayMs of [repeatMs, 3 * repeatMs]) setTimeout(() => this.#dtls?.repeatHello(), delayMs)
   }
 
   /** Encrypts and sends a compound RTCP packet; nothing happens before `connected` and after the end. */
@@ -160,8 +175,8 @@ export class OutgoingPeer {
 
   #onDtls(datagram: Uint8Array, source: TransportAddress): void {
     if (this.#isEnded) return
-    if (!this.#dtls) this.#keepEarly("dtls", datagram, source)
-    else if (this.#candidateKeys.has(pathKey(source))) this.#dtls.push(datagram)
+    if (!this.#agent) this.#keepEarly("dtls", datagram, source)
+    else if (this.#candidateKeys.has(pathKey(source))) this.#dtls?.push(datagram)
   }
 
   /** Throws nothing that is the peer's doing: what is not authentic is dropped and counted. */
@@ -186,6 +201,21 @@ export class OutgoingPeer {
       if (!(error instanceof GatewayError)) throw error
       this.stats.droppedPackets++
     }
+  }
+
+  #openDtls(role: "server" | "client"): DtlsSession {
+    return new DtlsSession(
+      { identity: this.#options.identity, role, fingerprints: this.#fingerprints, helloRepeatsMs: [] },
+      {
+        send: (datagram) => {
+          this.#earlyHello ??= datagram
+          if (this.remote.isKnown) this.#port.send(datagram, this.remote)
+        },
+        connected: (keys) => this.#connect(keys),
+        failed: (error) => this.#end({ type: "failed", error }),
+        closed: () => this.#end({ type: "closedByPeer" }),
+      },
+    )
   }
 
   #connect(keys: SrtpKeys): void {
