@@ -4,6 +4,10 @@ import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import type { Browser, Page, Request } from "playwright-core"
 import { beforeAll, expect, test } from "vitest"
+import { decodeLossless } from "../../src/minisdp/lossless/envelope.ts"
+import { decodePacket, encodePacket } from "../../src/minisdp/packet.ts"
+import { sessionFromSdp } from "../../src/minisdp/session-from-sdp.ts"
+import { sessionToSdp } from "../../src/minisdp/session-to-sdp.ts"
 import { openPage, startChromium } from "../support/chromium.ts"
 import { publishClip } from "../support/ffmpeg.ts"
 import { startGateway, type TestGateway } from "../support/gateway.ts"
@@ -109,6 +113,43 @@ test("without a video element the tracks are there to be taken, and what was sto
   expect(types(offers)).toEqual([MINISDP, MINISDP])
   expect(errors).toEqual([])
 })
+
+test("an offer in the public form of MiniSDP is answered so that Chromium plays", async () => {
+  const { page, errors } = await pageWithOffers()
+  const bytes: number[] = []
+  await page.route("**/whep/**", async (route) => {
+    const { sdp } = decodeLossless(route.request().postDataBuffer() ?? new Uint8Array(0))
+    const body = new Uint8Array(encodePacket({ ...OFFER, session: sessionFromSdp(sdp) }))
+    const response = await fetch(route.request().url(), { method: "POST", headers: { "content-type": MINISDP }, body })
+    expect([response.status, response.headers.get("content-type")]).toEqual([201, MINISDP])
+    const packet = new Uint8Array(await response.arrayBuffer())
+    bytes.push(body.length, packet.length)
+    const mids = [...sdp.matchAll(/^a=mid:(\S+)/gm)].map(([, mid = ""]) => mid)
+    const sections = [...sdp.matchAll(/^m=(audio|video) /gm)].map(([, kind], i) => ({
+      kind: kind as "audio" | "video",
+      mid: mids[i] ?? "",
+    }))
+    const answer = sessionToSdp(decodePacket(packet).session, { type: "answer", sections })
+    const location = response.headers.get("location") ?? ""
+    await route.fulfill({ status: 201, headers: { "content-type": "application/sdp", location }, body: answer })
+  })
+  await page.goto(`${gateway.httpUrl}/watch/live/cam1`)
+  await isLive(page)
+  process.stdout.write(`offer and answer in the public form: ${bytes.join(" and ")} bytes\n`)
+  expect((await page.evaluate<{ frames: number }>("harness.countFrames(2)")).frames).toBeGreaterThan(20)
+  expect(errors).toEqual([])
+})
+
+const OFFER = {
+  generation: "ext",
+  type: "offer",
+  status: 0,
+  seq: 7,
+  immSend: false,
+  streamUrl: "",
+  svrsig: "",
+  push: false,
+} as const
 
 async function viewers(): Promise<number> {
   return ((await (await fetch(`${gateway.httpUrl}/health`)).json()) as { viewers: number }).viewers
