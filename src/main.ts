@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs"
 import process from "node:process"
 import { parseArgs } from "node:util"
-import { loadConfig } from "./config.ts"
+import { type Config, loadConfig } from "./config.ts"
 import { GatewayError } from "./errors.ts"
 import { createGateway, type Gateway } from "./gateway.ts"
 import { createLogger } from "./io/log.ts"
@@ -40,14 +40,17 @@ async function main(args: string[]): Promise<number> {
   const signal = nextSignal()
   const logger = createLogger(config.log)
   const gateway = await createGateway(config, { logger })
-  print(describeAddresses(gateway))
+  print(describeStart(gateway, config))
   const name = await signal
   logger.info({ signal: name }, "closing: sessions are told and given time to end")
   await gateway.close()
   return 0
 }
 
-function describeAddresses({ urls }: Gateway): string {
+function describeStart({ urls }: Gateway, { access }: Config): string {
+  const isOpen = [access.publishTokens, access.playTokens, access.rules].every((list) => list.length === 0)
+  const isAsked = access.jwt !== undefined || access.callbacks.onPublish || access.callbacks.onPlay
+  const who = isOpen && !isAsked ? "everyone may publish and watch (docs/access.md)" : "by the rules of access.*"
   return `
   Whipstitch ${VERSION} is ready
 
@@ -58,6 +61,7 @@ function describeAddresses({ urls }: Gateway): string {
             WHEP          ${urls.http}/whep/live/NAME
             ffplay, VLC   ${urls.rtmp}/live/NAME
   Live now  ${urls.http}/
+  Access    ${who}
 
 `
 }
