@@ -75,7 +75,14 @@ test("results tell the rule, its level and what was seen; a broken SHOULD is a w
 test("a server that does not answer fails, and says why", async () => {
   const ask = async (context: ProtocolContext) => (await context.request(context.endpoint)).body
   const [result] = await runSuite({ checks: [check("a", "MUST", ask)], publishes: false, whip: nowhere() })
-  expect(result).toMatchObject({ status: "fail", seen: "no answer: fetch failed: refused" })
+  expect(result).toMatchObject({ status: "fail", seen: "no answer (fetch failed: refused)" })
+})
+
+test("a server that limits requests gets the time that it asks for", async () => {
+  const statuses = [429, 429, 200]
+  const fetch = async () => new Response(null, { status: statuses.shift() ?? 500, headers: { "retry-after": "0" } })
+  const context = new ProtocolContext("whip", { endpoint: "http://a/b", fetch, patience: PATIENCE, floodRequests: 0 })
+  expect((await context.request("http://a/b")).status).toBe(200)
 })
 
 test("Link headers are read with their parameters", () => {

@@ -61,9 +61,9 @@ export class ProtocolContext {
     return this.anonymous(url, { ...options, headers: { ...authorization, ...options.headers } })
   }
 
-  /** Sends a request without the token. */
+  /** Sends a request without the token. A server that limits requests is given the time that it asks for. */
   async anonymous(url: string, options: RequestOptions = {}): Promise<Exchange> {
-    const answered = await exchange(this.options.fetch, url, options)
+    const answered = await this.#sendPatiently(url, options)
     const location = sessionUrl(answered)
     if (options.method === "POST" && location !== undefined) this.#open.add(location)
     if (options.method === "DELETE" && isSuccess(answered)) this.#open.delete(url)
@@ -118,6 +118,15 @@ export class ProtocolContext {
     const answered = await this.patch(session, createFragment(session.ice, candidates))
     assume(isSuccess(answered), `trickle ICE is not supported: ${summary(answered)}`)
     return answered
+  }
+
+  async #sendPatiently(url: string, options: RequestOptions): Promise<Exchange> {
+    for (let tries = 1; ; tries++) {
+      const answered = await exchange(this.options.fetch, url, options)
+      const waitSeconds = Number(answered.headers.get("retry-after") ?? Number.NaN)
+      if (answered.status !== 429 || !(waitSeconds <= MAX_WAIT_SECONDS) || tries === MAX_TRIES) return answered
+      await new Promise((resolve) => setTimeout(resolve, waitSeconds * 1000))
+    }
   }
 
   async #openAndDelete(): Promise<OpenSession> {
@@ -178,10 +187,13 @@ export function classify(error: unknown): { readonly status: "failed" | "skipped
   if (error instanceof Unmet) return { status: "failed", seen: error.message }
   const { message, cause } = error as Error
   const reason = cause instanceof Error ? `${message}: ${cause.message}` : message
-  return { status: "failed", seen: `no answer: ${reason}` }
+  return { status: "failed", seen: `no answer (${reason})` }
 }
 
 function sessionUrl({ headers, url }: Exchange): string | undefined {
   const location = headers.get("location")
   return location !== null && URL.canParse(location, url) ? new URL(location, url).href : undefined
 }
+
+const MAX_TRIES = 5
+const MAX_WAIT_SECONDS = 10

@@ -1,6 +1,6 @@
 import { assume, type Check, demand, sharedCheck, whepCheck, whipCheck } from "../check.ts"
 import { type ProtocolContext, summary } from "../context.ts"
-import { describe, isSuccess, type RequestOptions, SDP } from "../http.ts"
+import { describe, exchange, isSuccess, type RequestOptions, SDP } from "../http.ts"
 import { ICE_SERVER, type Link, readLinks } from "../links.ts"
 import { createOffer } from "../offers.ts"
 
@@ -140,11 +140,13 @@ export const accessChecks: readonly Check[] = [
     level: "SHOULD",
     title: "Too many POST, PATCH or DELETE of one client are limited",
     async run(context) {
-      const { floodRequests } = context.options
+      const { floodRequests, fetch } = context.options
       assume(floodRequests > 0, "not tried: --flood N sends N requests at once to see")
       const url = (await context.standard()).url ?? context.endpoint
       for (let sent = 0; sent < floodRequests; sent += FLOOD_AT_ONCE) {
-        const answers = await Promise.all(Array.from({ length: FLOOD_AT_ONCE }, () => context.delete(url)))
+        const answers = await Promise.all(
+          Array.from({ length: FLOOD_AT_ONCE }, () => exchange(fetch, url, { method: "DELETE" })),
+        )
         const limited = answers.find(({ status }) => status === 429 || status === 503)
         if (limited !== undefined) return `${limited.status} within ${sent + FLOOD_AT_ONCE} requests`
       }

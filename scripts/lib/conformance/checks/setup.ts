@@ -16,6 +16,10 @@ export const setupChecks: readonly Check[] = [
     title: "POST of an offer gives 201",
     async run(context) {
       const answered = await context.post(createOffer(context.protocol))
+      assume(
+        answered.status !== 409,
+        `the stream is ${context.protocol === "whip" ? "taken" : "not live"}: ${summary(answered)}`,
+      )
       demand(answered.status === 201, summary(answered))
       return describe(answered)
     },
