@@ -52,7 +52,7 @@ export class MiniSdpServer {
   readonly #cookies = new AddressCookies()
   readonly #early = new EarlyDatagrams()
   readonly #rateLimiter: RateLimiter
-  /** Sessions whose clients have shown nothing yet, some that have among them. */
+  /** Sessions whose clients have shown nothing, oldest first, and some that have since. */
   readonly #unchecked = new Set<WebRtcSession>()
 
   constructor(options: MiniSdpServerOptions) {
@@ -104,7 +104,7 @@ export class MiniSdpServer {
     const { open, webrtc, nowMs } = this.#options
     const { action, stream, token, cookie, wantsMediaAtOnce, offerSdp } = request.session
     const isKnown = this.#cookies.isValid(cookie, source.address, nowMs())
-    if (!isKnown) this.#makeRoom()
+    if (!isKnown) this.#makeRoom(request)
     const isTrusted = isKnown && wantsMediaAtOnce
     if (isTrusted) this.#early.expect(source)
     const opened = await open({
@@ -124,7 +124,7 @@ export class MiniSdpServer {
       const nextCookie = this.#cookies.give(source.address, nowMs())
       const answer = this.#exchange.answer(request, { sdp, sessionId, cookie: nextCookie, isSourceTrusted }, nowMs())
       if (isSourceTrusted) this.stats.trusted++
-      else if (session) this.#unchecked.add(session)
+      else if (session && !isKnown) this.#unchecked.add(session)
       return answer
     } catch (error) {
       session?.end("its answer could not be sent")
@@ -134,15 +134,22 @@ export class MiniSdpServer {
 
   /**
    * An offer costs nothing, and its source may be forged: it shall not be possible to fill the gateway with sessions for which nobody is there.
-   * Throws where too many are open, and then a cookie shows that somebody is.
+   * Where too many are open, a cookie shows that somebody is; the public form has none, so there the oldest of them makes room, whose client has
+   * had the most time. Throws `session.limit`.
    */
-  #makeRoom(): void {
+  #makeRoom({ packet: { form } }: PendingRequest): void {
     const { maxUncheckedSessions, webrtc } = this.#options
-    if (this.#unchecked.size < maxUncheckedSessions) return
+    const isFull = () => this.#unchecked.size + this.#exchange.pendingRequests > maxUncheckedSessions
+    if (!isFull()) return
     for (const session of this.#unchecked) {
       if (session.hasAddress || webrtc.find(session.id) === undefined) this.#unchecked.delete(session)
     }
-    if (this.#unchecked.size >= maxUncheckedSessions) throw new CookieNeededError()
+    if (!isFull()) return
+    if (form === "lossless") throw new CookieNeededError()
+    const [oldest] = this.#unchecked
+    if (oldest === undefined) throw new GatewayError("session.limit", "too many offers are being decided on")
+    this.#unchecked.delete(oldest)
+    oldest.end("nothing came from its client, and others wait")
   }
 
   /** Only who knows the session's secrets and is where its client is ends it. */

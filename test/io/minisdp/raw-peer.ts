@@ -14,7 +14,7 @@ export interface OfferOptions {
 
 /** Opus alone, of payload type 96. */
 export function opusOffer(
-  { fingerprint }: DtlsIdentity,
+  { fingerprint }: Pick<DtlsIdentity, "fingerprint">,
   { direction = "recvonly", setup = "actpass" }: OfferOptions = {},
 ) {
   const lines = [

@@ -6,7 +6,9 @@ import type { OpenedSession } from "../../../src/io/webrtc/webrtc-service.ts"
 import type { WebRtcSession } from "../../../src/io/webrtc/webrtc-session.ts"
 import { encodeDetect } from "../../../src/minisdp/detect.ts"
 import { decodeLossless, type LosslessPacket } from "../../../src/minisdp/lossless/envelope.ts"
-import { losslessOffer } from "./raw-peer.ts"
+import { decodePacket, encodePacket, errorPacket } from "../../../src/minisdp/packet.ts"
+import { sessionFromSdp } from "../../../src/minisdp/session-from-sdp.ts"
+import { losslessOffer, opusOffer } from "./raw-peer.ts"
 
 const PORT = 8_000
 const DETECT = encodeDetect({ sentAtMs: 1, token: Uint8Array.of(1) })
@@ -115,6 +117,31 @@ describe("sessions whose clients show nothing", () => {
     const answer = await ask({ cookie: refusal?.cookie as Uint8Array })
     expect(answer?.type).toBe("answer")
     expect(await ask({ cookie: refusal?.cookie as Uint8Array }, path("192.0.2.8"))).toMatchObject({ type: "error" })
+  })
+
+  test("make room for a client of the public form, which knows no cookies: the oldest goes", async () => {
+    await fill()
+    const session = { ...sessionFromSdp(opusOffer({ fingerprint: "AB:CD" })), isEncrypted: true }
+    const offer = { ...errorPacket({ seq: 5, streamUrl: "host/live/cam1" }, 0), session }
+    open = async () => {
+      throw new GatewayError("stream.not_live", "not live")
+    }
+    server.push(encodePacket(offer), path())
+    await settle()
+    expect(decodePacket(sent.pop()?.datagram as Uint8Array)).toMatchObject({ seq: 5, status: 104 })
+    expect([...sessions.values()].map(({ ended }) => ended.length)).toEqual([1, 0, 0])
+  })
+
+  test("count while they are decided on", async () => {
+    const waiting: (() => void)[] = []
+    open = () => new Promise((_, reject) => waiting.push(() => reject(new GatewayError("stream.not_live", "no"))))
+    for (let i = 1; i <= 3; i++) server.push(losslessOffer("a=recvonly"), path(`192.0.2.${i}`))
+    await settle()
+    expect(await ask()).toMatchObject({ type: "error", status: 101 })
+    for (const end of waiting) end()
+    await settle()
+    open = async () => ({ id: "last", type: "answer", sdp: "v=0\r\n", etag: "e", hasVideo: true })
+    expect(await ask({}, path("192.0.2.8"))).toMatchObject({ type: "answer" })
   })
 
   test("make room when they do, or are over", async () => {
