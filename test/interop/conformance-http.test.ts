@@ -1,15 +1,16 @@
 import { beforeAll, describe, expect, test } from "vitest"
 import { ALL_CHECKS } from "../../scripts/lib/conformance/checks/all.ts"
 import type { Gateway } from "../../src/gateway.ts"
+import { accessMutations } from "../conformance/mutations/access.ts"
+import { answerMutations } from "../conformance/mutations/answer.ts"
+import { httpUsageMutations } from "../conformance/mutations/http-usage.ts"
+import { iceMutations } from "../conformance/mutations/ice.ts"
+import { setupMutations } from "../conformance/mutations/setup.ts"
+import { whepMutations } from "../conformance/mutations/whep.ts"
+import { BOTH, found, type Mutation, publishNothing, runHttpChecks, startTarget } from "../conformance/target.ts"
 import { groupScope } from "../support/test-scope.ts"
-import { accessMutations } from "./mutations/access.ts"
-import { answerMutations } from "./mutations/answer.ts"
-import { httpUsageMutations } from "./mutations/http-usage.ts"
-import { iceMutations } from "./mutations/ice.ts"
-import { setupMutations } from "./mutations/setup.ts"
-import { whepMutations } from "./mutations/whep.ts"
-import { BOTH, found, type Mutation, publishNothing, runHttpChecks, startTarget } from "./target.ts"
 
+/** The checks of the conformance suite that HTTP is enough for, against the gateway and against servers that break a rule each. */
 const MUTATIONS: readonly Mutation[] = [
   ...httpUsageMutations,
   ...setupMutations,
