@@ -42,7 +42,8 @@ export interface MiniSdpForm {
 export const LOSSLESS_FORM: MiniSdpForm = {
   encodeOffer: ({ seq, sdp, streamUrl, cookie }) => {
     const immSend = cookie.length > 0
-    return encodeLossless({ type: "offer", seq, status: 0, immSend, streamUrl, cookie, sessionId: "", sdp })
+    const packet = { type: "offer", seq, status: 0, immSend, streamUrl, cookie, sessionId: "", sdp } as const
+    return encodeLossless(packet, MIN_OFFER_BYTES)
   },
   decodeAnswer: (datagram) => {
     const { type, seq, status, sdp, immSend, cookie, sessionId } = decodeLossless(datagram)
@@ -90,4 +91,6 @@ const OFFERED_SECTIONS = [
   { kind: "audio", mid: "0" },
   { kind: "video", mid: "1" },
 ] as const
+/** An answer may have three times the length. */
+const MIN_OFFER_BYTES = 200
 const NO_BYTES = new Uint8Array(0)

@@ -37,14 +37,17 @@ export interface ReceivedAnswer {
   readonly hasHello?: boolean
 }
 
+/** What signalling by UDP needs of a session: its socket, and its ClientHello. */
+export type SignalingPeer = Pick<OutgoingPeer, "send" | "beginHandshake">
+
 /** Carries the offer to the gateway and brings the answer back. */
 export interface OfferCarrier {
   readonly family: 4 | 6
-  exchange(offerSdp: string, peer: OutgoingPeer): Promise<ReceivedAnswer>
+  exchange(offerSdp: string, peer: SignalingPeer): Promise<ReceivedAnswer>
   /** Takes datagrams that begin with 0xff. */
   onSignal?(datagram: Uint8Array, source: TransportAddress): void
   /** The session is over, for whatever reason; the socket still sends. */
-  onClosing?(peer: OutgoingPeer): void
+  onClosing?(peer: SignalingPeer): void
 }
 
 /**

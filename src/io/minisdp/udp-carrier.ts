@@ -1,8 +1,7 @@
 import { GatewayError } from "../../errors.ts"
 import { pathKey, type TransportAddress } from "../../ice/ip-address.ts"
-import type { OutgoingPeer } from "../webrtc/outgoing-peer.ts"
 import type { MiniSdpAnswer, MiniSdpForm } from "./forms.ts"
-import type { OfferCarrier, ReceivedAnswer } from "./play-session.ts"
+import type { OfferCarrier, ReceivedAnswer, SignalingPeer } from "./play-session.ts"
 
 /** How an offer goes out. */
 export interface UdpCarrierOptions {
@@ -42,7 +41,7 @@ export class UdpCarrier implements OfferCarrier {
     return this.#answer?.cookie ?? NO_BYTES
   }
 
-  async exchange(sdp: string, peer: OutgoingPeer): Promise<ReceivedAnswer> {
+  async exchange(sdp: string, peer: SignalingPeer): Promise<ReceivedAnswer> {
     const { form, gateway, ...offer } = this.#options
     const datagram = form.encodeOffer({ ...offer, sdp })
     const startedMs = performance.now()
@@ -84,7 +83,7 @@ export class UdpCarrier implements OfferCarrier {
   }
 
   /** Ends the session at the gateway too, which the goodbye of DTLS alone does only once there are keys. */
-  onClosing(peer: OutgoingPeer): void {
+  onClosing(peer: SignalingPeer): void {
     const stop = this.#answer?.stop()
     if (stop) peer.send(stop, this.#options.gateway)
   }
