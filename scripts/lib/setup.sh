@@ -1,4 +1,4 @@
-# Sourced by scripts/run and scripts/test: puts what is missing in place, and does nothing when it is there already.
+# Sourced by the scripts beside this folder: puts what is missing in place, and does nothing when it is there already.
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 CACHE=$ROOT/.cache
