@@ -152,12 +152,9 @@ export class SignalingExchange {
         const stop = decodeStop(packet)
         if (stop.status !== 0) return undefined
         const key = keyOf("stop", stop.seq, source)
-        return (
-          this.#known(key, nowMs) ?? {
-            type: "stopRequested",
-            stop: { ...received, packet: stop, key, target: parseStopTarget(stop.svrsig) },
-          }
-        )
+        const before = this.#answers.get(key, nowMs)
+        if (before !== undefined) return sendIfShort(before, datagram.length)
+        return { type: "stopRequested", stop: { ...received, packet: stop, key, target: parseStopTarget(stop.svrsig) } }
       }
       case "sdp":
         return this.#pushOffer({ ...received, packet }, nowMs)
@@ -177,7 +174,12 @@ export class SignalingExchange {
     }
     if (request === undefined) return undefined
     const key = keyOf(`${request.form} ${wrapped === undefined ? "" : "stun "}offer`, request.packet.seq, source)
-    return this.#known(key, nowMs) ?? this.#request({ ...received, packet: request, key }, nowMs)
+    // A shorter copy gets no more than it could have got by itself.
+    const answer = this.#answers.get(key, nowMs)
+    if (answer !== undefined) return sendIfShort(answer, MAX_AMPLIFICATION * received.datagramBytes)
+    const refusal = this.#refusals.get(key, nowMs)
+    if (refusal !== undefined) return sendIfShort(refusal, received.datagramBytes)
+    return this.#request({ ...received, packet: request, key }, nowMs)
   }
 
   #request(received: Received<RequestPacket>, nowMs: number): ExchangeEvent | undefined {
@@ -207,11 +209,6 @@ export class SignalingExchange {
     if (datagram === undefined || datagram.length > datagramBytes) return undefined
     this.#refusals.set(key, datagram, nowMs)
     return datagram
-  }
-
-  #known(key: string, nowMs: number): ExchangeEvent | undefined {
-    const datagram = this.#answers.get(key, nowMs) ?? this.#refusals.get(key, nowMs)
-    return datagram && { type: "send", datagram }
   }
 }
 

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto"
 import { beforeEach, describe, expect, test } from "vitest"
 import { GatewayError } from "../../src/errors.ts"
 import { encodeDetect } from "../../src/minisdp/detect.ts"
@@ -11,6 +12,8 @@ const CLIENT = { family: 4, address: "192.0.2.7", port: 40_000 } as const
 const NEIGHBOUR = { ...CLIENT, port: 40_001 }
 const ANSWER = { sdp: "v=0\r\n", sessionId: "session-1", cookie: new Uint8Array(16), isSourceTrusted: false }
 const LIMITS = { maxPending: 3, maxAnswers: 4, answerTtlMs: 10_000 }
+/** What no coding makes shorter than 400 bytes. */
+const NOISE = randomBytes(400).toString("base64")
 const NOT_LIVE = new GatewayError("stream.not_live", "live/cam1 is not live")
 
 let exchange: SignalingExchange
@@ -117,7 +120,7 @@ describe("an offer", () => {
 
 describe("amplification", () => {
   test("an answer of more than three times the request is not given, and the client is told how long to make it", () => {
-    const long = { ...ANSWER, sdp: Array.from({ length: 200 }, (_, i) => `a=line-${i * 7919}\r\n`).join("") }
+    const long = { ...ANSWER, sdp: NOISE }
     const short = request(offer({}, 0))
     expect(() => exchange.answer(short, long, 0)).toThrow(/pad the request to \d+ bytes/)
     const answerBytes = exchange.answer(request(offer({ seq: 2 }, 1_400)), long, 0).length
@@ -125,8 +128,20 @@ describe("amplification", () => {
     expect(exchange.answer(request(enough), long, 0).length).toBeLessThanOrEqual(3 * enough.length)
   })
 
+  test("a short copy of a long request does not get its answer, nor one of a refused request its refusal", () => {
+    const answer = exchange.answer(request(offer({}, 600)), { ...ANSWER, sdp: NOISE }, 0)
+    const [long, short] = [offer({}, Math.ceil(answer.length / 3)), offer({}, Math.ceil(answer.length / 3) - 1)]
+    expect(long.length).toBe(short.length + 1)
+    expect(sent(long)).toEqual(answer)
+    expect(sent(short)).toBeUndefined()
+    const refusal = exchange.refuse(request(offer({ seq: 2 }, 600)), NOT_LIVE, 0) as Uint8Array
+    const bare = offer({ seq: 2, streamUrl: "a/b", sdp: "v" }, 0)
+    expect(bare.length).toBeLessThan(refusal.length)
+    expect(sent(bare)).toBeUndefined()
+  })
+
   test("what was too long is not kept: the refusal is", () => {
-    const long = { ...ANSWER, sdp: Array.from({ length: 200 }, (_, i) => `a=line-${i * 7919}\r\n`).join("") }
+    const long = { ...ANSWER, sdp: NOISE }
     const short = request(offer({}, 0))
     expect(() => exchange.answer(short, long, 0)).toThrow(GatewayError)
     const refusal = exchange.refuse(short, new GatewayError("minisdp.packet", "pad the request to 500 bytes"), 0)
