@@ -44,7 +44,7 @@ export interface MiniSdpServerStats {
   stopped: number
 }
 
-/** WHIP and WHEP by datagrams: joins the exchange to the port, to access control and to the sessions. docs/minisdp.md. */
+/** WHIP and WHEP by datagrams: joins the exchange to the port, to access control and to the sessions. docs/minisdp-signaling.md. */
 export class MiniSdpServer {
   readonly stats: MiniSdpServerStats = { rateLimited: 0, accepted: 0, refused: 0, trusted: 0, stopped: 0 }
   readonly #options: MiniSdpServerOptions
