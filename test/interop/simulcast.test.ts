@@ -100,7 +100,9 @@ async function publish(stream: string, codec: string): Promise<RtcPage> {
     width: 960,
     height: 540,
   })
-  await rtcStats(page, "all layers", ({ sent }) => sent.length === 3 && sent.every(({ frames }) => frames > 5))
+  const sendsAll = ({ sent }: RtcStats) => sent.length === 3 && sent.every(({ frames }) => frames > 5)
+  // Usually a third of a second; where a busy machine spoils its first probes, Chromium tries again after several seconds.
+  await rtcStats(page, "all layers", sendsAll, { timeoutMs: 40_000 })
   return page
 }
 
