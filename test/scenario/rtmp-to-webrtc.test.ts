@@ -135,6 +135,20 @@ describe.each(NETWORKS)("with $network", (network) => {
     const first = indexes(other.frames)
     expect(first.slice(first.indexOf(1) - 1)).toEqual([ALL, ALL, ALL, ALL].flat())
   })
+
+  test("another gateway that could do with a keyframe gets no picture twice: the publisher cannot make one", () => {
+    const gateway = new TestGateway()
+    const source = RtmpSource.publishing(gateway)
+    const edge = new TestViewer(gateway, network)
+    for (let turn = 0; turn < 3; turn++) {
+      playTurn(source, turn)
+      edge.sendFir()
+    }
+    edge.isLossy = false
+    playTurn(source, 3)
+    const seen = indexes(edge.frames)
+    expect(seen.slice(seen.indexOf(1) - 1)).toEqual([ALL, ALL, ALL, ALL].flat())
+  })
 })
 
 test("sound goes out as the transcoder made it, in the order of its time", () => {

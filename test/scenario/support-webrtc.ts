@@ -44,7 +44,7 @@ function answered(kind: "audio" | "video", direction: "send" | "receive", hasRtx
     profileIdc: undefined,
     rids: [],
     parameterSets: [],
-    feedback: [],
+    feedback: isVideo && direction === "send" ? ["nack", "nack pli", "ccm fir"] : [],
     local: direction === "send" ? local : undefined,
   }
 }
@@ -155,6 +155,11 @@ export class TestViewer {
 
   sendPli(): void {
     this.#viewer.onRtcp(serializeRtcp([{ type: "pli", senderSsrc: 1, mediaSsrc: 0x10 }]))
+  }
+
+  sendFir(): void {
+    const requests = [{ ssrc: 0x10, sequenceNumber: 1 }]
+    this.#viewer.onRtcp(serializeRtcp([{ type: "fir", senderSsrc: 1, requests }]))
   }
 
   close(): void {

@@ -23,7 +23,6 @@ export interface StreamPullOptions {
   readonly logger: Logger
   readonly nowMs: () => number
   readonly maxBitrateBps: number
-  readonly keyframeIntervalMs: number
   readonly connectTimeoutMs: number
   readonly idleTimeoutMs: number
   readonly onBug: (error: unknown) => void
@@ -94,6 +93,7 @@ export class StreamPull {
           media,
           name,
           grant: this.#grant,
+          keyframeIntervalMs: Number.POSITIVE_INFINITY, // the other gateway sees to that
         })
         this.#publisher = publisher
         return {

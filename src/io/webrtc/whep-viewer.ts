@@ -179,8 +179,10 @@ export class WhepViewer implements SubscriberSession {
         return
       }
       case "pli":
+        this.#onKeyframeRequest(true)
+        return
       case "fir":
-        this.#onKeyframeRequest()
+        this.#onKeyframeRequest(!this.#hasPli)
         return
       case "bye":
         // Whoever only receives says so when it leaves, RFC 3550 section 6.6.
@@ -206,14 +208,19 @@ export class WhepViewer implements SubscriberSession {
     }
   }
 
-  /** The publisher is asked first; the cache helps where it cannot be asked or does not answer. */
-  #onKeyframeRequest(): void {
+  /** A viewer that has PLI for pictures that it lost means something else by FIR: it can do with a keyframe, for others that join. */
+  get #hasPli(): boolean {
+    return this.#options.media.some(({ kind, feedback }) => kind === "video" && feedback.includes("nack pli"))
+  }
+
+  /** The publisher is asked first; for a lost picture the cache helps where it cannot be asked or does not answer. */
+  #onKeyframeRequest(isLost: boolean): void {
     const { nowMs, stream } = this.#options
     this.#totals.keyframeRequests++
     const run = this.#video?.current.cached
     const before = this.#lastRequest
     const isUnanswered = before !== undefined && before.run === run && nowMs() - before.atMs >= UNANSWERED_MS
-    if (stream.sources.video === "frames" || isUnanswered) this.#video?.restart()
+    if (isLost && (stream.sources.video === "frames" || isUnanswered)) this.#video?.restart()
     if (before?.run !== run) this.#lastRequest = { run, atMs: nowMs() }
     stream.requestKeyframe(nowMs(), this.layers.rid)
   }

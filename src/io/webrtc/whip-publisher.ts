@@ -176,6 +176,7 @@ export class WhipPublisher implements PublisherSession {
       previous: lane.last,
       localSsrc: this.#localSsrc,
       keyframeIntervalMs: this.#options.keyframeIntervalMs,
+      wishes: this.protocol === "pull" ? "fir" : "pli",
     })
   }
 

@@ -25,6 +25,11 @@ export interface WhipTrackOptions {
   readonly localSsrc: number
   /** A keyframe that is older than this is asked for anew. */
   readonly keyframeIntervalMs: number
+  /**
+   * How keyframes are asked for that viewers want: an encoder understands PLI, another gateway FIR. To that, PLI means that the picture is lost here, and
+   * a gateway whose own publisher makes no keyframes repairs it by sending all since the last one again, which would be seen by everybody. RFC 5104 section 4.3.1.
+   */
+  readonly wishes: "pli" | "fir"
 }
 
 /** One section of a publisher's session, or one simulcast layer of it: its packets become batches of a lane. */
@@ -36,13 +41,16 @@ export class WhipTrack {
   readonly #clock: PublisherClock
   readonly #localSsrc: number
   readonly #keyframeIntervalMs: number
+  readonly #wishes: "pli" | "fir"
   readonly #passthrough: RtpPassthrough
   readonly #emit: (batch: RtpBatch) => void
   #source: Source | undefined
+  #isFirDue = false
+  #firSequenceNumber = 0
   /** SSRCs of sources before, of media and retransmissions; the latest is the last. */
   readonly #retiredSsrcs: number[] = []
 
-  constructor({ media, rid, emit, clock, previous, localSsrc, keyframeIntervalMs }: WhipTrackOptions) {
+  constructor({ media, rid, emit, clock, previous, localSsrc, keyframeIntervalMs, wishes }: WhipTrackOptions) {
     this.kind = media.kind
     this.rid = rid
     this.#emit = emit
@@ -50,6 +58,7 @@ export class WhipTrack {
     this.#clock = clock
     this.#localSsrc = localSsrc
     this.#keyframeIntervalMs = keyframeIntervalMs
+    this.#wishes = wishes
     this.#passthrough = new RtpPassthrough({ codec: media.codec, previous, isPayloadBorrowed: false })
     for (const nalUnit of media.parameterSets) this.#passthrough.addParameterSet(nalUnit)
   }
@@ -75,7 +84,8 @@ export class WhipTrack {
 
   /** A viewer needs a keyframe. */
   wantKeyframe(nowMs: number): void {
-    this.#source?.nack.wantKeyframe(nowMs)
+    if (this.#wishes === "fir") this.#isFirDue = true
+    else this.#source?.nack.wantKeyframe(nowMs)
   }
 
   /** Requests that are due: retransmissions and keyframes. */
@@ -89,6 +99,8 @@ export class WhipTrack {
     const packets: RtcpPacket[] = []
     if (sequenceNumbers.length > 0) packets.push({ type: "nack", ...target, sequenceNumbers })
     if (wantsKeyframe) packets.push({ type: "pli", ...target })
+    else if (this.#isFirDue) packets.push(this.#createFir(statistics.ssrc))
+    this.#isFirDue = false
     return packets
   }
 
@@ -101,6 +113,12 @@ export class WhipTrack {
 
   close(): void {
     this.#source?.timeline.close()
+  }
+
+  #createFir(ssrc: number): RtcpPacket {
+    this.#firSequenceNumber = (this.#firSequenceNumber + 1) & 0xff
+    const requests = [{ ssrc, sequenceNumber: this.#firSequenceNumber }]
+    return { type: "fir", senderSsrc: this.#localSsrc, requests }
   }
 
   #pushMedia(packet: RtpPacket, arrivalUs: number): void {

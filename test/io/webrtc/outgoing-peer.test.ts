@@ -69,7 +69,13 @@ test("a gateway that says nothing is given up", async () => {
   closed = Promise.withResolvers()
   peer = await openPeer({ connectTimeoutMs: 1, idleTimeoutMs: 1 })
   const candidates = [{ ...LOOPBACK, port: 9 }]
-  peer.setRemote({ ...fixture.remote(), dtlsRole: "client", ufrag: "nobody", pwd: "nobody nobody nobody 1", candidates })
+  peer.setRemote({
+    ...fixture.remote(),
+    dtlsRole: "client",
+    ufrag: "nobody",
+    pwd: "nobody nobody nobody 1",
+    candidates,
+  })
   expect(await closed.promise).toMatchObject({ type: "failed", error: { code: "dtls.handshake" } })
 })
 

@@ -25,7 +25,7 @@ const MEDIA: AnsweredMedia = {
   local: undefined,
 }
 
-const createTrack = () => {
+const createTrack = (wishes: "pli" | "fir" = "pli") => {
   const emitted: RtpBatch[] = []
   const track = new WhipTrack({
     media: MEDIA,
@@ -35,6 +35,7 @@ const createTrack = () => {
     previous: undefined,
     localSsrc: 1,
     keyframeIntervalMs: 4_000,
+    wishes,
   })
   return Object.assign(track, { emitted })
 }
@@ -96,4 +97,19 @@ test("a keyframe that has become too old is asked for, until a new one comes", (
   track.push(packet(10, 101, keyframe), 5_100_000)
   expect(isAskedFor(9_000)).toBe(false)
   expect(isAskedFor(9_101)).toBe(true)
+})
+
+test("another gateway is asked by FIR for a keyframe that viewers want, and by PLI for a picture that is lost", () => {
+  const track = createTrack("fir")
+  const idr = hex("65 aa")
+  run(track, [packet(10, 100, idr)])
+  track.pollFeedback(0)
+  const asked = [40, 80].map((nowMs) => {
+    track.wantKeyframe(nowMs)
+    return track.pollFeedback(nowMs)
+  })
+  const fir = (sequenceNumber: number) => ({ type: "fir", senderSsrc: 1, requests: [{ ssrc: 10, sequenceNumber }] })
+  expect(asked).toEqual([[fir(1)], [fir(2)]])
+  run(track, [packet(10, 9_000)], 120_000)
+  expect(track.pollFeedback(160)).toEqual([{ type: "pli", senderSsrc: 1, mediaSsrc: 10 }])
 })
