@@ -185,9 +185,9 @@ export function stopSignature({ session, svrsig }: MiniSdpPacket): string {
   return `${address}:${session.ufrag}:${svrsig}`
 }
 
-/** True where the packet publishes: said, or by the direction of its sender. */
+/** True where the packet publishes: as it says, or because its sender only sends (an offer) or only receives (an answer). */
 export function isPush({ push, type, session }: MiniSdpPacket): boolean {
-  return push ?? session.direction !== (type === "offer" ? "recvonly" : "sendonly")
+  return push ?? session.direction === (type === "offer" ? "sendonly" : "recvonly")
 }
 
 function readSections(reader: FieldReader, { kinds, hasAacConfig }: Header): MiniMedia[] {
