@@ -1,6 +1,6 @@
 import { GatewayError } from "../../errors.ts"
 import { ByteReader, ByteWriter } from "../../media/bytes.ts"
-import { decodeSdp, encodeSdp, MAX_SDP_CHARACTERS } from "./sdp.ts"
+import { decodeSdp, encodeSdp } from "./sdp.ts"
 
 /** One datagram or HTTP body of the lossless form. docs/minisdp.md describes its bytes. */
 export interface LosslessPacket {
@@ -30,7 +30,6 @@ export function encodeLossless(packet: LosslessPacket, minBytes = 0): Uint8Array
   checkLength("stream URL", streamUrl.length, MAX_STREAM_URL_BYTES)
   checkLength("cookie", packet.cookie.length, MAX_COOKIE_BYTES)
   checkLength("session id", sessionId.length, MAX_SESSION_ID_BYTES)
-  checkLength("SDP", packet.sdp.length, MAX_SDP_CHARACTERS)
   let flags: number = TYPES.indexOf(packet.type)
   if (packet.immSend) flags |= FLAG_IMM_SEND
   if (packet.seq !== 0) flags |= FLAG_SEQ
