@@ -8,6 +8,7 @@ import type { OfferRequest, OpenedSession, WebRtcService } from "../webrtc/webrt
 import type { WebRtcSession } from "../webrtc/webrtc-session.ts"
 import { AddressCookies } from "./cookies.ts"
 import { EarlyDatagrams } from "./early-datagrams.ts"
+import { WorkBudget } from "./work-budget.ts"
 
 /** An offer by UDP that somebody has to decide on. */
 export interface OfferByUdp extends Omit<OfferRequest, "stream" | "grant"> {
@@ -34,7 +35,7 @@ export interface MiniSdpServerOptions {
 
 /** Counters since the start. */
 export interface MiniSdpServerStats {
-  /** Datagrams beyond what their source may send. */
+  /** Datagrams beyond what their source may send, or all sources together. */
   rateLimited: number
   /** Offers that became sessions. */
   accepted: number
@@ -52,6 +53,7 @@ export class MiniSdpServer {
   readonly #cookies = new AddressCookies()
   readonly #early = new EarlyDatagrams()
   readonly #rateLimiter: RateLimiter
+  readonly #work = new WorkBudget({ share: WORK_SHARE, burstMs: WORK_BURST_MS })
   /** Sessions whose clients have shown nothing, oldest first, and some that have since. */
   readonly #unchecked = new Set<WebRtcSession>()
 
@@ -67,11 +69,13 @@ export class MiniSdpServer {
     if (source.transport !== "udp") return
     // Two gateways that are told to ask each other would go on for ever: detect packets are answered by themselves.
     if (source.port === transport.port && classifyDatagram(datagram) === "detect") return
-    if (!this.#rateLimiter.take(source.address, nowMs()).ok) {
+    const startMs = nowMs()
+    if (!this.#rateLimiter.take(source.address, startMs).ok || !this.#work.hasTime(startMs)) {
       this.stats.rateLimited++
       return
     }
-    const event = this.#exchange.push(datagram, source, nowMs())
+    const event = this.#exchange.push(datagram, source, startMs)
+    this.#work.spend(nowMs() - startMs)
     if (event?.type === "send") transport.send(event.datagram, source)
     else if (event?.type === "stopRequested") this.#stop(event.stop, source)
     else if (event?.type === "sessionRequested") void this.#decide(event.request, source)
@@ -174,4 +178,7 @@ class CookieNeededError extends GatewayError {
 }
 
 const EXCHANGE_LIMITS = { maxPending: 256, maxAnswers: 4_096, answerTtlMs: 15_000 }
+/** Room for some hundred offers a second; who is not heard then comes again, or comes by HTTP. */
+const WORK_SHARE = 0.25
+const WORK_BURST_MS = 250
 const MAX_RATE_LIMITED_SOURCES = 10_000

@@ -1,10 +1,11 @@
-import { beforeEach, describe, expect, test } from "vitest"
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest"
 import { GatewayError } from "../../../src/errors.ts"
 import { MiniSdpServer, type OfferByUdp } from "../../../src/io/minisdp/server.ts"
 import type { NetworkPath } from "../../../src/io/webrtc/remote-address.ts"
 import type { OpenedSession } from "../../../src/io/webrtc/webrtc-service.ts"
 import type { WebRtcSession } from "../../../src/io/webrtc/webrtc-session.ts"
 import { encodeDetect } from "../../../src/minisdp/detect.ts"
+import { SignalingExchange } from "../../../src/minisdp/exchange.ts"
 import { decodeLossless, type LosslessPacket } from "../../../src/minisdp/lossless/envelope.ts"
 import { decodePacket, encodePacket, errorPacket } from "../../../src/minisdp/packet.ts"
 import { sessionFromSdp } from "../../../src/minisdp/session-from-sdp.ts"
@@ -62,6 +63,10 @@ beforeEach(() => {
   })
 })
 
+afterEach(() => {
+  vi.restoreAllMocks()
+})
+
 function path(address = "192.0.2.7", port = 40_000): NetworkPath {
   return { transport: "udp", family: 4, address, port }
 }
@@ -96,6 +101,20 @@ describe("a source", () => {
   test("that could be a gateway is not echoed to, or two of them would never stop", () => {
     server.push(DETECT, path("192.0.2.7", PORT))
     expect(sent).toEqual([])
+  })
+
+  test("whose datagrams take long to read makes the gateway deaf for a while, not busy", () => {
+    let readAtMs = 0
+    vi.spyOn(SignalingExchange.prototype, "push").mockImplementation(() => {
+      nowMs += 100
+      readAtMs = nowMs
+      return undefined
+    })
+    for (let i = 0; i < 9; i++) server.push(DETECT, path(`192.0.2.${i}`))
+    expect([readAtMs, server.stats.rateLimited]).toEqual([400, 5])
+    nowMs += 1_000
+    server.push(DETECT, path())
+    expect(readAtMs).toBe(1_500)
   })
 
   test("by TCP is none", () => {
