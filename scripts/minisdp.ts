@@ -36,7 +36,7 @@ decode:
   --reference                the text that Tencent's decoder makes, not the one for browsers
 `
 
-const STDIN = "/dev/stdin"
+const STDIN = 0 // its file descriptor
 const MAX_VALUE_CHARS = 80
 
 const { values, positionals } = readArguments()
@@ -48,7 +48,8 @@ try {
   else if (command === "explain") explain(readPacketBytes(argument))
   else fail(USAGE, 2)
 } catch (error) {
-  if (error instanceof GatewayError) fail(`${error.message}\n`, 1)
+  const isExpected = error instanceof GatewayError || (error instanceof Error && "code" in error) // of the file system
+  if (isExpected) fail(`${error.message}\n`, 1)
   throw error
 }
 

@@ -28,7 +28,9 @@ export interface Header {
 
 /** Reads a header. Throws `minisdp.packet` where magic, version or direction are not those of the public form. */
 export function readHeader(reader: FieldReader): Header {
-  if (reader.u32("magic") !== MAGIC) throw malformed("a MiniSDP packet begins with FF 53 44 50")
+  const magic = reader.u32("magic")
+  reader.meaning(() => `0x${magic.toString(16)}`)
+  if (magic !== MAGIC) throw malformed("a MiniSDP packet begins with FF 53 44 50")
   const version = reader.u8("version")
   if (version !== 0) throw malformed(`version ${version} is not of the public form, which has only 0`)
   const status = reader.u16("status_code")

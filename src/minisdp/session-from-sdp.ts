@@ -24,17 +24,20 @@ export function sessionFromSdp(text: string, options: SessionOptions = {}): Mini
   const first = used[0]
   if (first === undefined)
     throw malformed("the SDP has no audio, video or data that the public form of MiniSDP can carry")
-  const all = used.map(({ section }) => section)
+  // With BUNDLE the first section has the transport for all, even where its codecs have no code.
+  const all = lines.sections.filter((section) => !isRefused(section))
   const bySection = [...all.map(({ attributes }) => attributes), lines.attributes]
   const find = (name: string) => bySection.find((list) => list.first(name) !== undefined)?.first(name)
   const fingerprint = findFingerprint(bySection)
-  const { addressFamily, candidates } = findCandidates(bySection, lines, options)
+  const ufrag = find("ice-ufrag") ?? ""
+  const onTransport = bySection.filter((list) => (list.first("ice-ufrag") ?? ufrag) === ufrag)
+  const { addressFamily, candidates } = findCandidates(onTransport, lines, options)
   const role = find("setup")
   return {
     direction: findDirection(used, lines.attributes),
     role: ROLES.find((known) => known === role) ?? "actpass",
     isEncrypted: fingerprint !== undefined || all.some(({ protocol }) => protocol.includes("SAVP")),
-    ufrag: find("ice-ufrag") ?? "",
+    ufrag,
     pwd: find("ice-pwd") ?? "",
     fingerprint,
     addressFamily,
@@ -58,13 +61,16 @@ function usedSections({ sections, attributes }: SdpLines, { payloadTypes }: Sess
   for (const [index, section] of sections.entries()) {
     const kind = kindOf(section)
     if (kind === undefined || used.some(({ media }) => media.kind === kind)) continue
-    const isRefused = section.port === "0" && section.attributes.first("bundle-only") === undefined
-    if (isRefused || ownDirection(section.attributes, attributes) === "inactive") continue
+    if (isRefused(section) || ownDirection(section.attributes, attributes) === "inactive") continue
     const media = mediaFromSection(section, kind, codecParameters(section, payloadTypes), attributes)
     const mid = section.attributes.first("mid") ?? String(index)
     if (kind === "data" || media.codecs.length > 0) used.push({ section, mid, media })
   }
   return used
+}
+
+function isRefused({ port, attributes }: SdpSection): boolean {
+  return port === "0" && attributes.first("bundle-only") === undefined
 }
 
 function kindOf({ type, protocol }: SdpSection): MiniMedia["kind"] | undefined {

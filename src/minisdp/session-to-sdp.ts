@@ -153,16 +153,19 @@ function aacParameters(aac: NonNullable<MiniCodec["aac"]>): string[] {
 
 /** A `secondSsrc` counts as FEC only beside a codec for that, because v0-base writes any second source there. */
 function sourceLines({ direction }: MiniSession, { kind, ssrc, secondSsrc, rtxSsrc, codecs }: MiniMedia): string[] {
-  if (direction === "recvonly") return []
-  const msid = `${STREAM_ID} ${STREAM_ID}-${kind}`
-  if (ssrc === 0) return [`a=msid:${msid}`]
+  const msid = direction === "recvonly" ? undefined : `msid:${STREAM_ID} ${STREAM_ID}-${kind}`
+  const track = msid === undefined ? [] : [`a=${msid}`]
+  if (ssrc === 0) return track
   const fecSsrc = codecs.some(({ name }) => name === "flexfec-03") ? secondSsrc : 0
   const ssrcs = [ssrc, rtxSsrc, fecSsrc].filter((each) => each !== 0)
   return [
-    `a=msid:${msid}`,
+    ...track,
     ...(rtxSsrc === 0 ? [] : [`a=ssrc-group:FID ${ssrc} ${rtxSsrc}`]),
     ...(fecSsrc === 0 ? [] : [`a=ssrc-group:FEC-FR ${ssrc} ${fecSsrc}`]),
-    ...ssrcs.flatMap((each) => [`a=ssrc:${each} cname:${STREAM_ID}`, `a=ssrc:${each} msid:${msid}`]),
+    ...ssrcs.flatMap((each) => [
+      `a=ssrc:${each} cname:${STREAM_ID}`,
+      ...(msid === undefined ? [] : [`a=ssrc:${each} ${msid}`]),
+    ]),
   ]
 }
 
