@@ -1,4 +1,5 @@
 import { decodeLossless, encodeLossless } from "../minisdp/lossless/envelope.ts"
+import { prepareDictionary } from "../minisdp/lossless/sdp.ts"
 
 /** Whether offers go as MiniSDP where the server takes it (`auto`), or as SDP text always. */
 export type MiniSdpMode = "auto" | "off"
@@ -52,8 +53,11 @@ export class SignalingClient {
 
   /** Posts the connection's offer and applies the answer. Throws SignalingError for any status but 201. */
   async open(pc: RTCPeerConnection, { token, signal, startBitrateBps }: OpenOptions = {}): Promise<SignalingSession> {
-    // A connection that was refused before asks again with the same offer.
-    if (pc.localDescription === null) await pc.setLocalDescription(withStereo(await pc.createOffer()))
+    if (pc.localDescription === null) {
+      const offer = pc.createOffer()
+      if (this.#usesMiniSdp) prepareDictionary() // while the browser works on the offer
+      await pc.setLocalDescription(withStereo(await offer))
+    } // else it was refused before, and asks again with the same offer
     const authorization: Record<string, string> = token ? { authorization: `Bearer ${token}` } : {}
     const response = await this.#exchange(pc.localDescription?.sdp ?? "", authorization, signal)
     if (response.status !== 201) throw await signalingError(response)
