@@ -106,9 +106,10 @@ export class RtpPassthrough {
     const { marker, extensions } = packet
     const sequenceNumber = this.#numbers.numberOf(place)
     packets.push({ sequenceNumber, marker, payload, ...(extensions !== undefined && { extensions }) })
-    const { startsKeyframe, widthPx, heightPx } = finding
+    const { startsKeyframe, widthPx, heightPx, reorderDepth } = finding
     const size = widthPx !== undefined && heightPx !== undefined && { widthPx, heightPx }
-    return { kind: this.#kind, timestamp, ptsUs, startsKeyframe, ...size, packets }
+    const reordering = startsKeyframe && reorderDepth !== undefined && { reorderDepth }
+    return { kind: this.#kind, timestamp, ptsUs, startsKeyframe, ...size, ...reordering, packets }
   }
 
   #keptPayload(payload: Uint8Array): Uint8Array {

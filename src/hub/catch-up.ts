@@ -61,7 +61,11 @@ export class CatchUp {
     const steps: CatchUpStep[] = []
     for (let batch = cached[this.#index]; batch !== undefined; batch = cached[this.#index]) {
       if (this.#budgetBytes <= 0 && batch.timestamp !== cached[0]?.timestamp) return steps
-      if (!this.#isPrimed) for (let i = batch.reorderDepth ?? 0; i > 0; i--) steps.push(this.#prime(batch, cached))
+      if (!this.#isPrimed && (batch.reorderDepth ?? 0) > 0) {
+        const keyframe = cached.filter(({ timestamp }) => timestamp === batch.timestamp)
+        if (!isWhole(keyframe, cached)) return steps
+        for (let i = batch.reorderDepth ?? 0; i > 0; i--) this.#prime(keyframe, cached, steps)
+      }
       this.#isPrimed = true
       this.#index++
       steps.push({ batch, sequenceOffset: this.#sequenceOffset, timestamp: this.#timestampFor(batch, cached) })
@@ -81,12 +85,13 @@ export class CatchUp {
    * reorders. Chromium takes a frame that gives no picture for a broken one and then accepts nothing but a keyframe, so
    * only keyframes can fill it.
    */
-  #prime(batch: RtpBatch, cached: readonly RtpBatch[]): CatchUpStep {
-    const step = { batch, sequenceOffset: this.#sequenceOffset, timestamp: this.#timestampFor(batch, cached) }
+  #prime(keyframe: readonly RtpBatch[], cached: readonly RtpBatch[], steps: CatchUpStep[]): void {
+    for (const batch of keyframe) {
+      steps.push({ batch, sequenceOffset: this.#sequenceOffset, timestamp: this.#timestampFor(batch, cached) })
+      this.#account(batch)
+    }
     this.#timestamps.clear()
-    this.#account(batch)
-    this.#sequenceOffset = (this.#sequenceOffset + batch.packets.length) & 0xffff
-    return step
+    this.#sequenceOffset = (this.#sequenceOffset + countNumbers(keyframe)) & 0xffff
   }
 
   #begin(cached: readonly RtpBatch[]): void {
@@ -121,4 +126,16 @@ export class CatchUp {
 /** The later of two 32-bit timestamps. */
 function later(a: number, b: number): number {
   return (((a - b) | 0) > 0 ? a : b) >>> 0
+}
+
+/** Packets that are passed on as they come are batches of their own: the last one of a picture has the marker, or another picture has begun. */
+function isWhole(picture: readonly RtpBatch[], cached: readonly RtpBatch[]): boolean {
+  return cached.length > picture.length || picture.some(({ packets }) => packets.some(({ marker }) => marker))
+}
+
+/** How many sequence numbers packets take that may have come in another order, or not all. */
+function countNumbers(batches: readonly RtpBatch[]): number {
+  const numbers = batches.flatMap(({ packets }) => packets.map(({ sequenceNumber }) => sequenceNumber))
+  const distances = numbers.map((number) => ((number - (numbers[0] ?? 0)) << 16) >> 16)
+  return Math.max(...distances) - Math.min(...distances) + 1
 }

@@ -1,9 +1,8 @@
 import { GatewayError } from "../errors.ts"
 import { NAL_TYPE, nalType, parseSps } from "../media/h264.ts"
-import type { PictureSize } from "../media/picture-size.ts"
 import { packetizeH264 } from "./h264-packetizer.ts"
 import { H264ParameterSets } from "./h264-parameter-sets.ts"
-import type { KnownSets, NalFormat } from "./nal-inspector.ts"
+import type { KnownSets, NalFormat, PictureFacts } from "./nal-inspector.ts"
 
 /** H.264 in RTP, RFC 6184. */
 export const H264_FORMAT: NalFormat = {
@@ -11,7 +10,7 @@ export const H264_FORMAT: NalFormat = {
   nalType,
   isKeyframeType: (type) => type === NAL_TYPE.idrSlice,
   beginnings,
-  pictureSize,
+  pictureFacts,
   createSets,
   packetize: packetizeH264,
 }
@@ -30,7 +29,7 @@ function createSets(): KnownSets {
   }
 }
 
-function pictureSize(nalUnit: Uint8Array): PictureSize | undefined {
+function pictureFacts(nalUnit: Uint8Array): PictureFacts | undefined {
   return nalType(nalUnit) === NAL_TYPE.sps ? ifIntact(() => parseSps(nalUnit)) : undefined
 }
 

@@ -9,7 +9,7 @@ export const H265_FORMAT: NalFormat = {
   nalType: h265NalType,
   isKeyframeType: isH265KeyframeType,
   beginnings,
-  pictureSize: parseH265Sps,
+  pictureFacts: parseH265Sps,
   createSets: () => new H265ParameterSets(),
   packetize: packetizeH265,
 }

@@ -9,11 +9,17 @@ export interface NalFormat {
   readonly isKeyframeType: (type: number) => boolean
   /** The NAL units whose first byte stands in a payload; of a fragment the rebuilt header alone. Damaged ones end the list. */
   readonly beginnings: (payload: Uint8Array) => readonly Uint8Array[]
-  /** The picture size that a NAL unit tells, if it is an SPS. */
-  readonly pictureSize: (nalUnit: Uint8Array) => PictureSize | undefined
+  /** What a NAL unit tells of pictures, if it is an SPS. */
+  readonly pictureFacts: (nalUnit: Uint8Array) => PictureFacts | undefined
   readonly createSets: () => KnownSets
   /** Cuts parameter sets into payloads. */
   readonly packetize: (nalUnits: readonly Uint8Array[]) => readonly Uint8Array[]
+}
+
+/** What parameter sets say of the pictures. */
+export interface PictureFacts extends PictureSize {
+  /** How many pictures a decoder holds back (max_num_reorder_frames), where it is said. */
+  readonly maxReorderFrames?: number | undefined
 }
 
 /** Parameter sets that have come so far. */
@@ -21,7 +27,7 @@ export interface KnownSets {
   /** Remembers a set; ignores what is none or is damaged. */
   add(nalUnit: Uint8Array): void
   /** A picture begins: those with which it can be decoded, or undefined where one is missing. */
-  activate(): (PictureSize & { readonly nalUnits: readonly Uint8Array[] }) | undefined
+  activate(): (PictureFacts & { readonly nalUnits: readonly Uint8Array[] }) | undefined
 }
 
 /**
@@ -51,9 +57,9 @@ export class NalInspector implements PayloadInspector {
   inspect(timestamp: number, payload: Uint8Array): PayloadFinding {
     const picture = this.#enter(timestamp)
     if (picture === undefined) return NOTHING_FOUND
-    const { setTypes, nalType, isKeyframeType, beginnings, pictureSize } = this.#format
+    const { setTypes, nalType, isKeyframeType, beginnings, pictureFacts } = this.#format
     const wasKeyframe = picture.isKeyframe
-    let size: PictureSize | undefined
+    let facts: PictureFacts | undefined
     let startsKeyframe = false
     for (const nalUnit of beginnings(payload)) {
       const type = nalType(nalUnit)
@@ -62,14 +68,14 @@ export class NalInspector implements PayloadInspector {
       else {
         this.#sets.add(nalUnit)
         picture.kindsOfSets |= 1 << kind
-        size ??= pictureSize(nalUnit)
+        facts ??= pictureFacts(nalUnit)
         startsKeyframe ||= kind < setTypes.length - 1 && !picture.isStarted && this.#areSetsTrusted
       }
     }
     picture.isStarted ||= startsKeyframe
     const isComplete = picture.isStarted && picture.kindsOfSets === (1 << setTypes.length) - 1
     const known = picture.isKeyframe && !wasKeyframe ? this.#sets.activate() : undefined
-    if (known === undefined || isComplete) return finding(startsKeyframe, [], size)
+    if (known === undefined || isComplete) return finding(startsKeyframe, [], facts)
     startsKeyframe ||= !picture.isStarted
     picture.isStarted = true
     return finding(startsKeyframe, this.#format.packetize(known.nalUnits), known)
@@ -98,8 +104,11 @@ interface Picture {
 function finding(
   startsKeyframe: boolean,
   missingSets: readonly Uint8Array[],
-  size: PictureSize | undefined,
+  facts: PictureFacts | undefined,
 ): PayloadFinding {
-  if (size !== undefined) return { startsKeyframe, missingSets, widthPx: size.widthPx, heightPx: size.heightPx }
+  if (facts !== undefined) {
+    const { widthPx, heightPx, maxReorderFrames: reorderDepth = 0 } = facts
+    return { startsKeyframe, missingSets, widthPx, heightPx, ...(reorderDepth > 0 && { reorderDepth }) }
+  }
   return startsKeyframe || missingSets.length > 0 ? { startsKeyframe, missingSets } : NOTHING_FOUND
 }

@@ -7,6 +7,8 @@ export interface PayloadFinding {
   /** Size of the keyframe's picture, where this packet tells it: the one that starts it, or one soon after. */
   readonly widthPx?: number
   readonly heightPx?: number
+  /** How many pictures a decoder holds back, where the packet that starts a keyframe tells it; not there where it is none. */
+  readonly reorderDepth?: number
 }
 
 /**

@@ -102,6 +102,30 @@ test("a keyframe of reordered pictures goes as often as fills the decoder, as fr
   expect(catchUp.isLive(newer)).toBe(true)
 })
 
+test("a keyframe that came packet by packet is repeated as a whole, and waited for until it is whole", () => {
+  const [first, ...rest] = pictures(3) as [RtpBatch, ...RtpBatch[]]
+  const [packet] = first.packets as [RtpBatch["packets"][0]]
+  const part = (i: number, marker: boolean): RtpBatch => {
+    const packets = [{ ...packet, marker, sequenceNumber: packet.sequenceNumber + i }]
+    return { ...first, startsKeyframe: i === 0, packets, ...(i === 0 && { reorderDepth: 1 }) }
+  }
+  const keyframe = [part(0, false), part(2, true), part(1, false)] // the last two have overtaken one another
+  const catchUp = new CatchUp({ ...OPTIONS, bytesPerMs: 1e6 })
+  const cached = [part(0, false)]
+  expect(catchUp.step(cached, 0)).toEqual([])
+  expect(catchUp.isLive(cached)).toBe(false)
+  const later = rest.map((batch) => ({
+    ...batch,
+    packets: batch.packets.map((one) => ({ ...one, sequenceNumber: one.sequenceNumber + 2 })),
+  }))
+  const whole = [...keyframe, ...later]
+  const steps = [...catchUp.step(whole, 1), ...catchUp.step(whole, 2)]
+  expect(steps.map(({ batch }) => whole.indexOf(batch))).toEqual([0, 1, 2, 0, 1, 2, 3, 4])
+  expect(sequenceNumbers(steps).map((number) => (number - 65_530) & 0xffff)).toEqual([0, 2, 1, 3, 5, 4, 6, 7])
+  expect(new Set(steps.map(({ timestamp }) => timestamp)).size).toBe(4)
+  expect(catchUp.isLive(whole)).toBe(true)
+})
+
 test("after what the viewer got before, timestamps rise from there, right behind the live edge", () => {
   const cached = pictures(4)
   const lastTimestamp = cached.at(-1)?.timestamp ?? 0

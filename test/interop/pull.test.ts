@@ -5,7 +5,7 @@ import { loudness, publishClip, readStream } from "../support/ffmpeg.ts"
 import { startGateway, type TestGateway } from "../support/gateway.ts"
 import { clip } from "../support/media.ts"
 import { freeMediaPort } from "../support/ports.ts"
-import { expectHealthy, watchPage } from "../support/scenes.ts"
+import { AT_ONCE_MS, expectHealthy, watchPage } from "../support/scenes.ts"
 import type { Scope } from "../support/scope.ts"
 import { liveStream } from "../support/streams.ts"
 import { groupScope, testScope } from "../support/test-scope.ts"
@@ -38,6 +38,20 @@ test("a browser and an RTMP reader get the origin's stream from the edge, with p
   await expectHealthy(origin)
   await expectHealthy(edge)
   expectNoSecret(origin, edge)
+})
+
+test("pictures of a stream with B-frames are all seen at the edge, by those who come later too", async () => {
+  const origin = await startGateway(scope)
+  publishClip(scope, await clip("bFrames"), origin.rtmpUrl("live/cam1"))
+  const edge = await startEdge(scope, `minisdp://127.0.0.1:${origin.mediaPort}/live/cam1`)
+  await liveStream(edge, "live/cam1")
+  const first = await watchPage(scope, browser, edge, "live/cam1")
+  const second = await watchPage(scope, browser, edge, "live/cam1")
+  for (const { page, errors, firstPictureMs } of [first, second]) {
+    expect(firstPictureMs).toBeLessThan(AT_ONCE_MS)
+    expect((await page.evaluate<{ frames: number }>("harness.countFrames(3)")).frames).toBeGreaterThan(60)
+    expect(errors).toEqual([])
+  }
 })
 
 test("an origin that is killed and comes back is pulled again, and the edge's viewer goes on in its session", async () => {
