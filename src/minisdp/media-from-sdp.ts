@@ -1,6 +1,6 @@
 import { parseDecimal, type SdpAttributes, type SdpSection } from "./sdp-lines.ts"
 import type { MiniAacConfig, MiniCodec, MiniMedia, MiniParameterSets } from "./session.ts"
-import { CLOCK_RATES_HZ, CODEC_NAMES, EXTENSION_URIS } from "./tables.ts"
+import { CLOCK_RATES_HZ, CODEC_NAMES, type CodecName, EXTENSION_URIS } from "./tables.ts"
 
 /** A codec of a section and its format parameters, names in lower case. */
 export interface CodecParameters {
@@ -12,14 +12,15 @@ export interface CodecParameters {
 export function codecParameters(section: SdpSection, chosen: ReadonlySet<number> | undefined): CodecParameters[] {
   const { attributes, formats } = section
   const fmtps = byPayloadType(attributes.all("fmtp"))
-  const feedback = attributes.all("rtcp-fb")
+  const feedback = new Set(attributes.all("rtcp-fb").map((value) => value.replace(/ +/g, " ")))
   const codecs: CodecParameters[] = []
   for (const [format, rtpmap] of byPayloadType(attributes.all("rtpmap"))) {
-    if (!formats.includes(format)) continue
+    const [encoding = ""] = rtpmap.split("/", 1)
+    const name = CODEC_BY_LOWER_CASE.get(encoding.toLowerCase())
+    if (name === undefined || !formats.includes(format)) continue
     const parameters = parseParameters(fmtps.get(format) ?? "")
-    const codec = codecOf(format, rtpmap, parameters, (name) =>
-      feedback.some((value) => saysFeedback(value, format, name)),
-    )
+    const says = (value: string) => feedback.has(`${format} ${value}`) || feedback.has(`* ${value}`)
+    const codec = codecOf(name, format, rtpmap, parameters, says)
     if (codec !== undefined) codecs.push({ codec, parameters })
   }
   const primary = new Set(codecs.filter(({ codec }) => isChosen(codec, chosen)).map(({ codec }) => codec.payloadType))
@@ -60,17 +61,17 @@ function isChosen({ name, payloadType }: MiniCodec, chosen: ReadonlySet<number> 
 }
 
 function codecOf(
+  name: CodecName,
   format: string,
   rtpmap: string,
   parameters: ReadonlyMap<string, string>,
   says: (feedback: string) => boolean,
 ): MiniCodec | undefined {
-  const [encoding = "", clock, channelsText = "0"] = rtpmap.split("/")
-  const name = CODEC_NAMES.find((known) => known.toLowerCase() === encoding.toLowerCase())
+  const [, clock, channelsText = "0"] = rtpmap.split("/")
   const payloadType = parseDecimal(format, 127)
   const clockRateHz = parseDecimal(clock, 0xffff_ffff)
   const channels = parseDecimal(channelsText, 3)
-  if (name === undefined || payloadType === undefined || channels === undefined) return undefined
+  if (payloadType === undefined || channels === undefined) return undefined
   if (!clockRateHz || !CLOCK_RATES_HZ.includes(clockRateHz)) return undefined
   return {
     payloadType,
@@ -150,17 +151,13 @@ function pictureOf(codecs: readonly CodecParameters[]): MiniMedia["picture"] {
   return undefined
 }
 
-function saysFeedback(value: string, format: string, name: string): boolean {
-  const [pt, ...rest] = value.split(/ +/)
-  return (pt === format || pt === "*") && rest.join(" ") === name
-}
-
 /** The first value for each payload type, as text. */
 function byPayloadType(values: readonly string[]): Map<string, string> {
   const map = new Map<string, string>()
   for (const value of values) {
-    const [, format, rest] = /^(\d{1,3}) +(.*)$/.exec(value) ?? []
-    if (format !== undefined && rest !== undefined && !map.has(format)) map.set(format, rest.trim())
+    const space = value.indexOf(" ")
+    const format = value.slice(0, space)
+    if (space > 0 && !map.has(format)) map.set(format, value.slice(space + 1).trim())
   }
   return map
 }
@@ -175,5 +172,6 @@ function parseParameters(fmtp: string): Map<string, string> {
   return parameters
 }
 
+const CODEC_BY_LOWER_CASE = new Map(CODEC_NAMES.map((name) => [name.toLowerCase(), name]))
 /** With the codec and three lengths it fits into one TLV. */
 const MAX_PARAMETER_SETS_CHARS = 248
