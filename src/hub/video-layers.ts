@@ -66,7 +66,9 @@ export class VideoLayers {
       if (this.#list.length === MAX_LAYERS) return
       this.#list = [...this.#list, layer]
     }
+    const isNewPicture = layer.lane.last?.timestamp !== batch.timestamp
     layer.push(batch, nowMs)
+    if (isNewPicture) for (const other of this.#list) other.onPictureOf(layer)
     if (rid === this.#switcher.rid) {
       const placed = this.#switcher.push(batch)
       if (placed !== undefined) this.#options.emit(placed)
@@ -126,6 +128,8 @@ class LayerState implements VideoLayer {
   widthPx: number | undefined
   heightPx: number | undefined
   #meter = new RateMeter(RATE_WINDOW_MS)
+  /** Pictures of each other layer since the last packet of this one. */
+  readonly #missed = new Map<LayerState, number>()
   #lastPacketMs = Number.NEGATIVE_INFINITY
   #wasActive = false
   #hasNewSize = false
@@ -145,11 +149,21 @@ class LayerState implements VideoLayer {
   }
 
   isActive(nowMs: number): boolean {
-    return nowMs - this.#lastPacketMs < SILENCE_MS
+    const silentMs = nowMs - this.#lastPacketMs
+    if (silentMs >= SILENCE_MS) return false
+    if (silentMs < SHORT_SILENCE_MS) return true
+    for (const count of this.#missed.values()) if (count >= MISSED_PICTURES) return false
+    return true
+  }
+
+  /** Another layer has a new picture, of which this one should have one, too. */
+  onPictureOf(other: LayerState): void {
+    if (other !== this) this.#missed.set(other, (this.#missed.get(other) ?? 0) + 1)
   }
 
   push(batch: RtpBatch, nowMs: number): void {
     this.#lastPacketMs = nowMs
+    this.#missed.clear()
     this.#meter.add(batchBytes(batch), nowMs)
     if (batch.widthPx !== undefined && batch.heightPx !== undefined) {
       this.#hasNewSize ||= batch.widthPx !== this.widthPx || batch.heightPx !== this.heightPx
@@ -175,6 +189,7 @@ class LayerState implements VideoLayer {
     this.heightPx = undefined
     this.#meter = new RateMeter(RATE_WINDOW_MS)
     this.#lastPacketMs = Number.NEGATIVE_INFINITY
+    this.#missed.clear()
     this.#wasActive = false
   }
 }
@@ -200,7 +215,11 @@ function pixels({ widthPx = Number.NaN, heightPx = Number.NaN }: VideoLayer): nu
   return widthPx * heightPx
 }
 
+/** A layer is out after this time whatever the others do, */
 const SILENCE_MS = 1_500
+/** and after this one where another layer has had that many pictures meanwhile: the source has not paused, the encoder leaves this layer out. */
+const SHORT_SILENCE_MS = 400
+const MISSED_PICTURES = 8
 const CHECK_INTERVAL_MS = 250
 /** Bitrates swing, and an order that follows them must not. */
 const CLEARLY = 1.25

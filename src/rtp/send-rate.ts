@@ -16,7 +16,7 @@ export interface LossBasedEstimateOptions {
  * - Loss above 10 %: the link takes no more than what arrives of what is sent. Feedback cannot do more than halve the estimate, twice a second.
  * - Loss below 2 %: it takes at least what is sent, and the estimate grows by 8 % a second, up to four times of what is sent, since more
  *   than that has not been tried. In between it stays.
- * - REMB that falls below 1.3 times of what is sent is a bound. Receivers do not estimate more than 1.5 times of what they get, so a higher
+ * - REMB that falls or stays below 1.3 times of what is sent is a bound. Receivers do not estimate more than 1.5 times of what they get, so a higher
  *   one says only that the link is not full. One that rises is no bound either: it takes many seconds to get from a small layer's bitrate to
  *   a large one's, on a link that is wide enough all the time.
  * - After each cut the estimate does not grow for ten seconds, so that a layer that is too large is not tried again at once.
@@ -29,7 +29,7 @@ export class LossBasedEstimate {
   #heardAtMs = Number.NEGATIVE_INFINITY
   #grownAtMs = 0
   #cutAtMs = Number.NEGATIVE_INFINITY
-  #lastRembBps = Number.POSITIVE_INFINITY
+  #remb: { readonly bps: number; readonly sinceMs: number } | undefined
   #feedback = { sinceMs: 0, packets: 0, lost: 0 }
 
   constructor({ sentBps, startBps }: LossBasedEstimateOptions) {
@@ -44,10 +44,9 @@ export class LossBasedEstimate {
     const sentBps = this.#sentBps(nowMs)
     this.#heardAtMs = nowMs
     const bps = this.#bps
-    const hasFallen = rembBps < this.#lastRembBps
-    this.#lastRembBps = rembBps
+    const isBound = this.#isFalling(rembBps, nowMs)
     if (rembBps < sentBps * FULL_LINK_FACTOR) {
-      if (!hasFallen) return
+      if (!isBound) return
       this.#bps = Math.min(bps, rembBps)
       if (rembBps < sentBps) this.#cutAtMs = nowMs
     } else if (!this.#isHeld(nowMs)) this.#bps = Math.max(bps, rembBps)
@@ -73,6 +72,14 @@ export class LossBasedEstimate {
   /** Bits per second that the link takes; undefined before the first feedback, and where there was none for 15 s. */
   estimateBps(nowMs: number): number | undefined {
     return nowMs - this.#heardAtMs > STALE_MS ? undefined : this.#bps
+  }
+
+  /** False for the first REMB, and for one that is higher than before: the receiver is still finding out. */
+  #isFalling(rembBps: number, nowMs: number): boolean {
+    const before = this.#remb
+    if (before === undefined || rembBps !== before.bps) this.#remb = { bps: rembBps, sinceMs: nowMs }
+    if (before === undefined || rembBps > before.bps) return false
+    return rembBps < before.bps || nowMs - before.sinceMs >= STEADY_MS
   }
 
   #onLoss(lostShare: number, nowMs: number): void {
@@ -114,6 +121,8 @@ const LOW_LOSS = 0.02
 const GROWTH_PER_SECOND = 1.08
 const MAX_GROWTH_STEP_MS = 2_000
 const MAX_UNTRIED_FACTOR = 4
+/** A REMB that stays the same for so long is what the link takes. */
+const STEADY_MS = 2_000
 const FULL_LINK_FACTOR = 1.3
 const CUT_INTERVAL_MS = 500
 const HOLD_MS = 10_000

@@ -83,11 +83,13 @@ describe("REMB", () => {
   test("bounds the estimate where the link is full", () => {
     const { estimate } = open(1_000_000, 5_000_000)
     estimate.onRemb(1_200_000, 0)
-    expect(estimate.estimateBps(0)).toBe(1_200_000)
-    estimate.onRemb(850_000, 1_000)
-    expect(estimate.estimateBps(1_000)).toBe(850_000)
-    estimate.onRemb(1_250_000, 2_000)
-    expect(estimate.estimateBps(2_000)).toBe(850_000)
+    expect(estimate.estimateBps(0)).toBe(5_000_000)
+    estimate.onRemb(1_200_000, 2_000)
+    expect(estimate.estimateBps(2_000)).toBe(1_200_000)
+    estimate.onRemb(850_000, 3_000)
+    expect(estimate.estimateBps(3_000)).toBe(850_000)
+    estimate.onRemb(1_250_000, 4_000)
+    expect(estimate.estimateBps(4_000)).toBe(850_000)
   })
 
   test("does not keep a viewer on a small layer whose receiver never estimates far above what it gets", () => {
@@ -130,12 +132,14 @@ describe("REMB", () => {
 
   test("that lies keeps within bounds, and truth mends it", () => {
     const { estimate, report } = open()
+    estimate.onRemb(2, 0)
     estimate.onRemb(1, 0)
-    expect(estimate.estimateBps(0)).toBe(30_000)
-    for (let nowMs = 1_000; nowMs <= 11_000; nowMs += 1_000) report(0, nowMs)
-    expect(estimate.estimateBps(11_000)).toBeGreaterThan(1_000_000)
-    estimate.onRemb(2 ** 80, 12_000)
-    expect(estimate.estimateBps(12_000)).toBe(1_000_000_000)
+    estimate.onRemb(1, 2_000)
+    expect(estimate.estimateBps(2_000)).toBe(30_000)
+    for (let nowMs = 3_000; nowMs <= 13_000; nowMs += 1_000) report(0, nowMs)
+    expect(estimate.estimateBps(13_000)).toBeGreaterThan(1_000_000)
+    estimate.onRemb(2 ** 80, 14_000)
+    expect(estimate.estimateBps(14_000)).toBe(1_000_000_000)
   })
 })
 

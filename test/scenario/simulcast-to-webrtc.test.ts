@@ -40,7 +40,7 @@ function expectNoFreeze(gateway: TestGateway, viewer: TestViewer): void {
 test("a viewer begins with the best layer, goes down when its link narrows, and up again when it widens", () => {
   const { gateway, source, viewer } = start()
   expect(play(source, viewer, 3)).toEqual(new Set(["f"]))
-  expect(play(source, viewer, 6, 300_000)).toEqual(new Set(["q"]))
+  expect(play(source, viewer, 8, 300_000)).toEqual(new Set(["q"]))
   expect(play(source, viewer, 30, 3_000_000)).toEqual(new Set(["f"]))
   expectNoFreeze(gateway, viewer)
 })

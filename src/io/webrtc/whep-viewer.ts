@@ -54,7 +54,7 @@ export class WhepViewer implements SubscriberSession {
   readonly #startedAtMs: number
   /** Unix time at which the stream's timeline was 0. */
   readonly #epochUs: number
-  readonly #estimate: LossBasedEstimate
+  #estimate: LossBasedEstimate
   readonly #totals = { packets: 0, bytes: 0, resent: 0, keyframeRequests: 0, lostPackets: 0 }
   /** Of the last second. */
   #bitrateBps = 0
@@ -74,7 +74,7 @@ export class WhepViewer implements SubscriberSession {
     this.#logger = options.logger.child({ session: sessionLabel(peer.id), stream: stream.name, protocol: "whep" })
     this.#startedAtMs = nowMs()
     this.#countedAtMs = this.#startedAtMs
-    this.#estimate = new LossBasedEstimate({ sentBps: () => this.#bitrateBps, startBps: options.startBitrateBps })
+    this.#estimate = this.#newEstimate()
     this.#epochUs = Date.now() * 1000 - stream.timelineUs(this.#startedAtMs)
     this.#tracks = planTracks(media, pumps)
     this.layers = new WhepLayers({ ...options, mediaId: String(options.videoIndex) })
@@ -143,6 +143,8 @@ export class WhepViewer implements SubscriberSession {
   /** The viewer wants other layers than before. Throws `sdp.unsupported` for one that the stream does not have. */
   selectLayer(constraint: Parameters<WhepLayers["select"]>[0]): void {
     this.layers.select(constraint)
+    // What was learnt with other layers tells too little of the link: a receiver's estimate follows what it gets.
+    this.#estimate = this.#newEstimate()
     this.#applyLayers()
   }
 
@@ -257,6 +259,11 @@ export class WhepViewer implements SubscriberSession {
       const description: RtcpPacket = { type: "sdes", chunks: [{ ssrc: local.ssrc, cname: local.cname }] }
       peer.sendRtcp(serializeRtcp([report, description]))
     }
+  }
+
+  #newEstimate(): LossBasedEstimate {
+    const { startBitrateBps: startBps } = this.#options
+    return new LossBasedEstimate({ sentBps: () => this.#bitrateBps, startBps })
   }
 
   #applyLayers(): void {
