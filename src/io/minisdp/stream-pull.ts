@@ -1,5 +1,4 @@
 import { randomUUID } from "node:crypto"
-import { setTimeout as delay } from "node:timers/promises"
 import type { AccessGrant } from "../../access/access.ts"
 import { GatewayError } from "../../errors.ts"
 import type { StreamName } from "../../hub/stream-name.ts"
@@ -17,7 +16,7 @@ export interface StreamPullOptions {
   readonly name: StreamName
   /** `minisdp://host:port/app/stream?token=…`; never logged. */
   readonly url: string
-  readonly client: MiniSdpClient
+  readonly client: Pick<MiniSdpClient, "play">
   readonly identity: DtlsIdentity
   readonly registry: StreamRegistry
   readonly logger: Logger
@@ -68,7 +67,7 @@ export class StreamPull {
       }
       const pauseMs = Math.min(MAX_PAUSE_MS, MIN_PAUSE_MS * 2 ** Math.min(this.#failures, 10))
       this.#failures++
-      await delay(pauseMs * (0.5 + Math.random() / 2), undefined, { signal }).catch(() => undefined)
+      await pause(pauseMs * (0.5 + Math.random() / 2), signal)
     }
   }
 
@@ -127,6 +126,21 @@ export class StreamPull {
     this.#lastCode = code
     this.#logger[level]({ code, reason: message }, "the stream cannot be pulled; trying again")
   }
+}
+
+/** Ends early with the signal. */
+function pause(durationMs: number, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve()
+  return new Promise((resolve) => {
+    const timer = setTimeout(end, durationMs)
+    signal.addEventListener("abort", end)
+
+    function end(): void {
+      clearTimeout(timer)
+      signal.removeEventListener("abort", end)
+      resolve()
+    }
+  })
 }
 
 const MIN_PAUSE_MS = 250
