@@ -130,5 +130,5 @@ const RATES = new Uint16Array(64)
 const TRUST = new Uint16Array(64)
 for (let n = 0; n < 64; n++) {
   RATES[n] = Math.floor((4096 * 2) / (2 * n + 3))
-  TRUST[n] = Math.floor((4096 * n * 2) / (2 * n + 1))
+  TRUST[n] = Math.floor((4096 * n) / (n + 2))
 }

@@ -70,7 +70,7 @@ export class TextModel {
     for (let i = 0; i < CONTEXTS; i++) {
       const slot = this.#slots[i] as number
       const old = this.#probabilities[slot] as number
-      this.#probabilities[slot] = coded === 1 ? old + ((0xffff - old) >> 3) : old - (old >> 3)
+      this.#probabilities[slot] = coded === 1 ? old + ((0xffff - old) >> 2) : old - (old >> 2)
       const at = node * CONTEXTS + i
       weights[at] = (weights[at] as number) + (((this.#stretched[i] as number) * error + 0x1000) >> 13)
     }

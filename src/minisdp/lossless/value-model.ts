@@ -297,8 +297,8 @@ const MAX_RECENT = 64
 const LIST_END = 0x7fffffff
 const HOLE_BITS = 11
 const HOLES = 1 << HOLE_BITS
-const FOLLOWER_BITS = 13
-const FLAG_BITS = 12
+const FOLLOWER_BITS = 14
+const FLAG_BITS = 13
 const FLAG_GENERAL = 1 << FLAG_BITS
 const FLAGS = FLAG_GENERAL + 1024 + 64
 

@@ -146,7 +146,7 @@ function bitLength(value: number): number {
   return value < 2 ** 32 ? 32 - Math.clz32(value) : 32 + bitLength(Math.floor(value / 2 ** 32))
 }
 
-const SPELLED_BITS = 13
+const SPELLED_BITS = 14
 const GENERAL_BASE = 1 << SPELLED_BITS
 /** How many adaptive bits a speller needs. */
 export const SPELLER_BITS = GENERAL_BASE + 64 * 64
