@@ -28,11 +28,13 @@ export interface UdpCarrierOptions {
 export class UdpCarrier implements OfferCarrier {
   readonly family: 4 | 6
   readonly #options: UdpCarrierOptions
+  #seq: number
   #waiting: ((answer: MiniSdpAnswer) => void) | undefined
   #answer: MiniSdpAnswer | undefined
 
   constructor(options: UdpCarrierOptions) {
     this.#options = options
+    this.#seq = options.seq
     this.family = options.gateway.family
   }
 
@@ -42,12 +44,23 @@ export class UdpCarrier implements OfferCarrier {
   }
 
   async exchange(sdp: string, peer: SignalingPeer): Promise<ReceivedAnswer> {
-    const { form, gateway, ...offer } = this.#options
-    const datagram = form.encodeOffer({ ...offer, sdp })
+    const { cookie } = this.#options
+    const first = await this.#ask(sdp, cookie, peer)
+    // A gateway that is short of room lets only those in who show that they are where they say: by the cookie that it sends.
+    const isAskedBack = first.answer.status !== 0 && first.answer.cookie.length > 0 && cookie.length === 0
+    if (isAskedBack) this.#seq = (this.#seq + 1) & 0xffff
+    const { answer, hasHello, roundTripMs } = isAskedBack ? await this.#ask(sdp, first.answer.cookie, peer) : first
+    if (answer.status !== 0) throw refusal(answer)
+    return { sdp: answer.sdp, address: this.#options.gateway, roundTripMs, hasHello: hasHello && answer.immSend }
+  }
+
+  async #ask(sdp: string, cookie: Uint8Array, peer: SignalingPeer) {
+    const { form, gateway, host, streamUrl } = this.#options
+    const datagram = form.encodeOffer({ host, streamUrl, seq: this.#seq, cookie, sdp })
     const startedMs = performance.now()
     const answered = Promise.withResolvers<MiniSdpAnswer>()
     this.#waiting = answered.resolve
-    const hello = offer.cookie.length > 0 ? peer.beginHandshake() : undefined
+    const hello = cookie.length > 0 ? peer.beginHandshake() : undefined
     const sendOffer = (hasHello: boolean) => {
       peer.send(datagram, gateway)
       if (hasHello && hello !== undefined) peer.send(hello, gateway)
@@ -58,10 +71,8 @@ export class UdpCarrier implements OfferCarrier {
     sendOffer(true)
     try {
       const answer = await answered.promise
-      if (answer.status !== 0) throw refusal(answer)
       // After a repeat nobody knows which copy was answered (Karn's rule), so that is an upper bound.
-      const roundTripMs = performance.now() - startedMs
-      return { sdp: answer.sdp, address: gateway, roundTripMs, hasHello: hello !== undefined && answer.immSend }
+      return { answer, hasHello: hello !== undefined, roundTripMs: performance.now() - startedMs }
     } finally {
       this.#waiting = undefined
       for (const timer of [...timers, timeout]) clearTimeout(timer)
@@ -70,11 +81,11 @@ export class UdpCarrier implements OfferCarrier {
 
   /** Takes the first answer of this exchange; garbage, other answers and those of others are dropped. */
   onSignal(datagram: Uint8Array, source: TransportAddress): void {
-    const { form, gateway, seq } = this.#options
+    const { form, gateway } = this.#options
     if (this.#waiting === undefined || pathKey(source) !== pathKey(gateway)) return
     try {
       const answer = form.decodeAnswer(datagram)
-      if (answer.seq !== seq) return
+      if (answer.seq !== this.#seq) return
       this.#answer = answer
       this.#waiting(answer)
     } catch (error) {

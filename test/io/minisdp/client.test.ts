@@ -1,6 +1,6 @@
 import { beforeAll, beforeEach, expect, test } from "vitest"
 import { createGateway, type Gateway } from "../../../src/gateway.ts"
-import { MiniSdpClient, type PlayedStream, type PlayOptions, parseMiniSdpUrl } from "../../../src/io/minisdp/client.ts"
+import { MiniSdpClient, type PlayedStream, type PlayOptions } from "../../../src/io/minisdp/client.ts"
 import { createIdentity, type DtlsIdentity } from "../../../src/io/webrtc/identity.ts"
 import type { PeerCloseReason } from "../../../src/io/webrtc/transport-peer.ts"
 import { testScope } from "../../support/test-scope.ts"
@@ -64,22 +64,6 @@ test.each([
 ])("$path is refused with $code", async ({ path, code }) => {
   await expect(play({}, undefined, path)).rejects.toMatchObject({ code })
 })
-
-test.each([
-  { url: "minisdp://host/app/stream", parts: { host: "host", port: 8000, streamUrl: "app/stream" } },
-  { url: "minisdp://[::1]:9/a/b?token=x", parts: { host: "[::1]", port: 9, streamUrl: "a/b?token=x" } },
-])("$url is understood", ({ url, parts }) => {
-  expect(parseMiniSdpUrl(url)).toEqual(parts)
-})
-
-test.each(["http://host/app/stream", "minisdp://host/app", "minisdp:///app/stream", "nonsense"])(
-  "%s is refused",
-  (url) => {
-    const withSecret = `${url}?token=secret`
-    expect(() => parseMiniSdpUrl(withSecret)).toThrow(expect.objectContaining({ code: "config.invalid" }))
-    expect(() => parseMiniSdpUrl(withSecret)).not.toThrow(/secret/)
-  },
-)
 
 async function play(
   changes: Partial<PlayOptions> = {},

@@ -72,6 +72,16 @@ test("with a cookie the ClientHello goes out behind the first offer, and not beh
   expect(await outcome).toMatchObject({ hasHello: true })
 })
 
+test("a refusal with a cookie is answered with the cookie, once", async () => {
+  const { carrier, outcome } = begin()
+  carrier.onSignal(packet({ type: "error", status: 101, cookie: COOKIE }), GATEWAY)
+  await vi.advanceTimersByTimeAsync(1)
+  expect(sent.map(({ datagram }) => datagram[0])).toEqual([0xff, 0xff, 22])
+  expect(decodeLossless(sent[1]?.datagram as Uint8Array)).toMatchObject({ seq: 8, immSend: true, cookie: COOKIE })
+  carrier.onSignal(packet({ seq: 8, type: "error", status: 101, cookie: COOKIE }), GATEWAY)
+  expect(await outcome).toMatchObject({ code: "sdp.unsupported" })
+})
+
 test("a cookie that the gateway does not take leaves the ClientHello to be sent again", async () => {
   const { carrier, outcome } = begin(COOKIE)
   carrier.onSignal(packet({ immSend: false }), GATEWAY)
