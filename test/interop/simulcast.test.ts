@@ -58,15 +58,14 @@ test.each(["vp8", "h264"])(
     await select(session, { rid: "q" })
     const small = await seen(page, "the small layer", 240)
     const goneOn = await moreThan(page, small.video + 45)
-    await select(session, { rid: "f" })
-    const back = await seen(page, "the best layer again", 960)
     await select(session, {})
-    await moreThan(page, back.video + 45)
+    const back = await seen(page, "the best layer again", 960, { timeoutMs: 20_000 })
+    const after = await moreThan(page, back.video + 60)
     expect(small.video).toBeGreaterThan(before.video)
     expect(goneOn.widthPx).toBe(240)
-    // Up to the moment of the second change: what Chromium's encoder leaves out afterwards, where it is short of time, is its own.
+    expect(after.widthPx).toBe(960)
     // A freeze would last until the next keyframe; a busy machine's hiccups are shorter.
-    expect(back.frozenMs - before.frozenMs).toBeLessThan(600)
+    expect(after.frozenMs - before.frozenMs).toBeLessThan(800)
     expect((await callRtc<RtcStats>(publisher, "stats")).sent).toHaveLength(3)
     await expectHealthy(gateway)
   },
