@@ -41,8 +41,9 @@ export class BinaryCoder {
   budget = Number.MAX_SAFE_INTEGER
 
   /** Counts a step of work; throws `minisdp.packet` where a packet asks for more than its length allows. */
-  step(): void {
-    if (--this.budget < 0) throw new GatewayError("minisdp.packet", "the SDP is too long for the packet that it is in")
+  step(cost = 1): void {
+    this.budget -= cost
+    if (this.budget < 0) throw new GatewayError("minisdp.packet", "the SDP is too long for the packet that it is in")
   }
 
   /** Codes one bit. `probability` is that of a 1, as 16-bit fraction from 1 to 65,535. */

@@ -66,6 +66,6 @@ function maxCharactersIn(bytes: number): number {
 
 const DICTIONARY_VERSION = 1
 const BASE_CHARACTERS = 1024
-const CHARACTERS_PER_BYTE = 128
+const CHARACTERS_PER_BYTE = 96
 /** A character is at most part of a template, of a value and a line of its own. */
-const STEPS_PER_CHARACTER = 4
+const STEPS_PER_CHARACTER = 5

@@ -101,6 +101,7 @@ export class ValueModel {
       const spelled = this.#speller.value(coder, kind, hole, coder.isDecoder ? "" : text.slice(from, to))
       symbol = this.#intern(kind, spelled)
       if (symbol >= FIRST_LONG) {
+        if (this.#recent.length === MAX_RECENT) this.#recent.shift()
         this.#recent.push(symbol)
         this.#recentNext = this.#recent.length
       }
@@ -132,7 +133,7 @@ export class ValueModel {
       before2 = before
       before = type + 1
     }
-    this.#types = types
+    this.#types = types.slice(0, MAX_TYPES)
     this.#typesDone = 0
     return types.join(" ")
   }
@@ -239,8 +240,7 @@ export class ValueModel {
     const recent = this.#recent
     if (recent.length === 0) return NONE
     const index = wanted < FIRST_LONG || wanted === NONE ? -1 : recent.lastIndexOf(wanted)
-    const isBehind = index !== -1 && recent.length - index > MAX_RECENT
-    const distance = index === -1 || isBehind ? 0 : recent.length - index
+    const distance = index === -1 ? 0 : recent.length - index
     const coded = this.#speller.number(coder, mix(hole, 9), distance)
     if (coded > recent.length) throw new GatewayError("minisdp.packet", `there is no value ${coded} before`)
     return coded === 0 ? NONE : (recent[recent.length - coded] as number)
@@ -294,6 +294,8 @@ const MAX_NUMBER = 0x80000000
 /** Values from here on are worth looking for among those before. */
 const FIRST_LONG = 4096
 const MAX_RECENT = 64
+/** More payload types than that are coded, but not kept in mind. */
+const MAX_TYPES = 128
 const LIST_END = 0x7fffffff
 const HOLE_BITS = 11
 const HOLES = 1 << HOLE_BITS

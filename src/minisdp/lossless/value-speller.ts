@@ -133,7 +133,7 @@ export class ValueSpeller {
     this.#text.begin(kind)
     let text = ""
     for (let i = 0; i < length; i++) {
-      coder.step()
+      coder.step(STEPS_OF_A_CHARACTER)
       const unit = this.#text.unit(coder, i < value.length ? value.charCodeAt(i) : 0)
       if (unit === 0 && !hasZero) break
       text += String.fromCharCode(unit)
@@ -146,6 +146,8 @@ function bitLength(value: number): number {
   return value < 2 ** 32 ? 32 - Math.clz32(value) : 32 + bitLength(Math.floor(value / 2 ** 32))
 }
 
+/** A spelled character takes about as long as three values. */
+const STEPS_OF_A_CHARACTER = 3
 const SPELLED_BITS = 14
 const GENERAL_BASE = 1 << SPELLED_BITS
 /** How many adaptive bits a speller needs. */

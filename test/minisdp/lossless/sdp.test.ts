@@ -81,7 +81,7 @@ describe("refuses", () => {
     expect(() => encodeSdp("a".repeat(65_537))).toThrow(/65536/)
   })
 
-  test("what would grow to more than 128 characters per byte", () => {
+  test("what would grow to more than 96 characters per byte", () => {
     const packed = encodeSdp("a".repeat(60_000))
     expect(() => decodeSdp(packed.subarray(0, 100))).toThrow(/too long|more than/)
   })
