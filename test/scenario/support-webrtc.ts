@@ -49,7 +49,8 @@ function answered(kind: "audio" | "video", direction: "send" | "receive", hasRtx
   }
 }
 
-function fakePeer(
+/** A peer whose transport is the test. */
+export function fakePeer(
   id: string,
   remote: RemoteAddress,
   onRtcp: (packets: RtcpPacket[]) => void,
@@ -305,5 +306,6 @@ function keysFrom(seed: number): SrtpKeys {
   return { profile, local: master, remote: master }
 }
 
-const EVERYBODY = { identity: undefined, ended: () => undefined }
+/** A grant for whoever asks. */
+export const EVERYBODY = { identity: undefined, ended: () => undefined }
 const PAYLOAD_TYPE = { video: 96, rtx: 97, audio: 111 } as const
