@@ -112,14 +112,18 @@ function renewCertificates(server: TlsServer, current: TlsCredentials, { tls, lo
 function closeServer(server: Server, timeoutMs: number): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(() => server.closeAllConnections(), timeoutMs)
+    // A connection that was busy is kept alive for the next request once it is idle.
+    const idleTimer = setInterval(() => server.closeIdleConnections(), IDLE_CHECK_MS)
     server.close(() => {
       clearTimeout(timer)
+      clearInterval(idleTimer)
       resolve()
     })
     server.closeIdleConnections()
   })
 }
 
+const IDLE_CHECK_MS = 100
 /** How often slow requests are looked for. */
 const CHECK_INTERVAL_MS = 5_000
 /** Longer than proxies keep idle connections, so that none is closed under a request that a proxy is about to send. */

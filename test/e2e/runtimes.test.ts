@@ -10,7 +10,7 @@ import { testScope } from "../support/test-scope.ts"
 const scope = testScope()
 
 test.each(["bun", "deno"] as const)("under %s the gateway bridges RTMP to WHEP and WHIP to RTMP", async (runtime) => {
-  const gateway = await startGateway(scope, { runtime })
+  const gateway = await startGateway(scope, { runtime, settings: { SHUTDOWN__TIMEOUT_MS: "2000" } })
   const browser = await startChromium(scope)
 
   publishClip(scope, await clip("bbb"), gateway.rtmpUrl("live/bbb"))
