@@ -18,7 +18,7 @@ import { resolvePublicAddresses } from "./io/webrtc/public-addresses.ts"
 import { reportReachability } from "./io/webrtc/self-test.ts"
 import { WebRtcTransport } from "./io/webrtc/transport.ts"
 import { WebRtcService } from "./io/webrtc/webrtc-service.ts"
-import { prepareDictionary } from "./minisdp/lossless/sdp.ts"
+import { FULL_DICTIONARY, PAGE_DICTIONARY, prepareDictionary } from "./minisdp/lossless/sdp.ts"
 import { createSessionOpener } from "./session-opener.ts"
 
 /** A running gateway. */
@@ -60,7 +60,7 @@ async function start(config: Config, logger: Logger, open: Closeable[]): Promise
   const nowMs = () => performance.now() - startedAtMs
   const onBug = (error: unknown) => logger.error({ err: error }, "a bug in the gateway; only its session ends")
   let isClosing = false
-  prepareDictionary() // takes long enough to hold up everybody's media, were it left to the first offer
+  for (const dictionary of [FULL_DICTIONARY, PAGE_DICTIONARY] as const) prepareDictionary(dictionary) // else the first offer holds up everybody's media
 
   const transcoders = new WasmTranscoders({ maxPendingFrames: MAX_PENDING_AUDIO_FRAMES })
   open.push(transcoders)

@@ -72,7 +72,9 @@ export function encodeAnswer(request: RequestPacket, answer: SessionAnswer, addr
   const { seq } = request.packet
   const { sdp, sessionId, cookie, isSourceTrusted: immSend } = answer
   if (request.form === "lossless") {
-    return encodeLossless({ type: "answer", seq, status: 0, immSend, streamUrl: "", cookie, sessionId, sdp })
+    const { dictionary } = request.packet
+    const packet = { type: "answer", seq, status: 0, immSend, streamUrl: "", cookie, sessionId, sdp } as const
+    return encodeLossless({ ...packet, ...(dictionary !== undefined && { dictionary }) })
   }
   const [streamUrl = ""] = request.packet.streamUrl.split("?", 1)
   return encodePacket({

@@ -1,5 +1,5 @@
 import { decodeLossless, encodeLossless } from "../minisdp/lossless/envelope.ts"
-import { prepareDictionary } from "../minisdp/lossless/sdp.ts"
+import { PAGE_DICTIONARY, prepareDictionary } from "../minisdp/lossless/sdp.ts"
 
 /** Whether offers go as MiniSDP where the server takes it (`auto`), or as SDP text always. */
 export type MiniSdpMode = "auto" | "off"
@@ -55,7 +55,7 @@ export class SignalingClient {
   async open(pc: RTCPeerConnection, { token, signal, startBitrateBps }: OpenOptions = {}): Promise<SignalingSession> {
     if (pc.localDescription === null) {
       const offer = pc.createOffer()
-      if (this.#usesMiniSdp) prepareDictionary() // while the browser works on the offer
+      if (this.#usesMiniSdp) prepareDictionary(PAGE_DICTIONARY) // while the browser works on the offer
       await pc.setLocalDescription(withStereo(await offer))
     } // else it was refused before, and asks again with the same offer
     const authorization: Record<string, string> = token ? { authorization: `Bearer ${token}` } : {}
@@ -108,6 +108,7 @@ function encodeOffer(sdp: string): Uint8Array<ArrayBuffer> {
     cookie: nothing,
     sessionId: "",
     sdp,
+    dictionary: PAGE_DICTIONARY,
   } as const
   return new Uint8Array(encodeLossless(packet))
 }

@@ -24,6 +24,25 @@ export function trainingTexts(): TrainingText[] {
     })
 }
 
+/** The texts of dictionary 2: what a page says and hears. */
+export function pageTexts(): TrainingText[] {
+  const all = trainingTexts()
+  return PAGE_TEXTS.map(([client, build]) => {
+    const found = all.find((text) => text.client === client && text.build === build)
+    if (found === undefined) throw new Error(`no text ${client} ${build}`)
+    return found
+  })
+}
+
+const PAGE_TEXTS = [
+  ["firefox", "140-recvonly"],
+  ["chromium", "receiver-recvonly"],
+  ["chromium", "128-recvonly"],
+  ["firefox", "here-whep"],
+  ["chromium", "here-whep"],
+  ["whipstitch", "answer-chromium-whep"],
+] as const
+
 /** A model that knows these texts and nothing else. */
 export function trainedModel(texts: readonly TrainingText[]): SdpModel {
   const model = new SdpModel()

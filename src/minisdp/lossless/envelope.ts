@@ -1,6 +1,7 @@
 import { GatewayError } from "../../errors.ts"
 import { ByteReader, ByteWriter } from "../../media/bytes.ts"
-import { decodeSdp, encodeSdp } from "./sdp.ts"
+import type { DictionaryNumber } from "./dictionary.ts"
+import { decodeSdp, dictionaryOf, encodeSdp, FULL_DICTIONARY } from "./sdp.ts"
 
 /** One datagram or HTTP body of the lossless form. docs/minisdp.md describes its bytes. */
 export interface LosslessPacket {
@@ -18,6 +19,8 @@ export interface LosslessPacket {
   /** In answers: the name under which the client may stop the session. */
   readonly sessionId: string
   readonly sdp: string
+  /** What the SDP is packed by; the full one where left out. An answer takes that of its offer, which its reader has ready. */
+  readonly dictionary?: DictionaryNumber
 }
 
 /**
@@ -43,7 +46,7 @@ export function encodeLossless(packet: LosslessPacket, minBytes = 0): Uint8Array
   if (flags & FLAG_STREAM_URL) writer.u16(streamUrl.length).bytes(streamUrl)
   if (flags & FLAG_COOKIE) writer.u8(packet.cookie.length).bytes(packet.cookie)
   if (flags & FLAG_SESSION_ID) writer.u8(sessionId.length).bytes(sessionId)
-  const body = packet.sdp === "" ? NO_BYTES : encodeSdp(packet.sdp)
+  const body = packet.sdp === "" ? NO_BYTES : encodeSdp(packet.sdp, packet.dictionary)
   writeVarint(writer, body.length)
   writer.bytes(body)
   if (writer.length < minBytes) writer.bytes(new Uint8Array(minBytes - writer.length))
@@ -78,8 +81,11 @@ function readPacket(reader: ByteReader): LosslessPacket {
   const cookie = flags & FLAG_COOKIE ? field(reader, reader.u8(), "cookie", MAX_COOKIE_BYTES) : NO_BYTES
   const sessionId = flags & FLAG_SESSION_ID ? text(reader, reader.u8(), "session id", MAX_SESSION_ID_BYTES) : ""
   const body = reader.take(readVarint(reader))
-  const sdp = body.length === 0 ? "" : decodeSdp(body)
-  return { type, seq, status, immSend: (flags & FLAG_IMM_SEND) !== 0, streamUrl, cookie, sessionId, sdp }
+  const immSend = (flags & FLAG_IMM_SEND) !== 0
+  const packet = { type, seq, status, immSend, streamUrl, cookie, sessionId, sdp: "" }
+  if (body.length === 0) return packet
+  const dictionary = dictionaryOf(body)
+  return { ...packet, sdp: decodeSdp(body), ...(dictionary !== FULL_DICTIONARY && { dictionary }) }
 }
 
 function text(reader: ByteReader, length: number, name: string, maxBytes: number): string {

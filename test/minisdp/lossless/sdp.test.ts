@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from "node:fs"
 import fc from "fast-check"
 import { describe, expect, test } from "vitest"
-import { packDictionary, trainingTexts } from "../../../scripts/lib/minisdp/dictionary.ts"
-import { DICTIONARY, DICTIONARY_TEXTS } from "../../../src/minisdp/lossless/dictionary.ts"
-import { decodeSdp, encodeSdp } from "../../../src/minisdp/lossless/sdp.ts"
+import { packDictionary, pageTexts, trainingTexts } from "../../../scripts/lib/minisdp/dictionary.ts"
+import { DICTIONARIES } from "../../../src/minisdp/lossless/dictionary.ts"
+import { decodeSdp, encodeSdp, FULL_DICTIONARY, PAGE_DICTIONARY } from "../../../src/minisdp/lossless/sdp.ts"
 import { allowGatewayErrors } from "../../support/errors.ts"
 
 const FIXTURES = new URL("../../fixtures/sdp/", import.meta.url)
@@ -73,7 +73,7 @@ test("coding one text teaches nothing that changes the next", () => {
 
 describe("refuses", () => {
   test("another dictionary", () => {
-    expect(() => decodeSdp(Uint8Array.of(2, 0, 0))).toThrow(/dictionary 2/)
+    expect(() => decodeSdp(Uint8Array.of(3, 0, 0))).toThrow(/dictionary 3/)
     expect(() => decodeSdp(new Uint8Array(0))).toThrow(/dictionary/)
   })
 
@@ -101,8 +101,19 @@ describe("refuses", () => {
   })
 })
 
-test("the module holds the dictionary that its texts make", () => {
-  const texts = trainingTexts()
-  expect(DICTIONARY_TEXTS).toBe(texts.length)
-  expect(Buffer.from(packDictionary(texts)).toString("base64")).toBe(DICTIONARY)
+test.each([
+  [FULL_DICTIONARY, trainingTexts()],
+  [PAGE_DICTIONARY, pageTexts()],
+] as const)("dictionary %d is what its texts are packed to", (number, texts) => {
+  expect(DICTIONARIES[number].texts).toBe(texts.length)
+  expect(Buffer.from(packDictionary(texts)).toString("base64")).toBe(DICTIONARIES[number].base64)
+})
+
+test("a page's dictionary gives back exactly, too, and is as good as the full one for what pages say", () => {
+  for (const { text } of CORPUS) {
+    const packed = encodeSdp(text, PAGE_DICTIONARY)
+    expect([packed[0], decodeSdp(packed)]).toEqual([PAGE_DICTIONARY, text])
+  }
+  const offer = CORPUS.find(({ name }) => name === "chromium-whep.sdp")?.text ?? ""
+  expect(encodeSdp(offer, PAGE_DICTIONARY).length).toBeLessThan(encodeSdp(offer).length * 1.25)
 })
