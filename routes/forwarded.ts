@@ -21,10 +21,7 @@ export type ProxyHeaders = "x-forwarded" | "forwarded"
  * Makes a reader of one kind of headers; a proxy that writes one kind passes the other on as the client invented it. Each proxy adds its entry
  * at the right, so a list is read from there and only as far as trusted proxies wrote it: what stands further left may be an invention, too.
  */
-export function createForwardedReader(
-  trustedProxies: readonly string[],
-  proxyHeaders: ProxyHeaders,
-): ForwardedReader {
+export function createForwardedReader(trustedProxies: readonly string[], proxyHeaders: ProxyHeaders): ForwardedReader {
   const isTrusted = trustChecker(trustedProxies)
   return (peerAddress, header) => {
     if (peerAddress === undefined || !isTrusted(peerAddress)) return undefined
