@@ -51,7 +51,7 @@ test.each(["live/..", "live/a%20b", "..%2f..%2fetc/passwd"])("RTMP: publishing a
 
 test.each([
   { name: "an offer that is not SDP", path: "whip/live/x", body: "hello", status: 400, code: "sdp.syntax" },
-  { name: "an empty offer", path: "whep/live/witness", body: "", status: 400, code: "sdp.syntax" },
+  { name: "an empty offer", path: "whip/live/witness", body: "", status: 400, code: "sdp.syntax" },
   { name: "a stream name with dots", path: "whip/live/%2e%2e%2fx", body: offer(), status: 400, code: "stream.name" },
   { name: "an address without a stream", path: "whip/live", body: offer(), status: 400, code: "stream.name" },
   {
@@ -63,18 +63,18 @@ test.each([
   },
   { name: "a name that is taken", path: "whip/live/witness", body: offer(), status: 409, code: "stream.busy" },
   {
-    name: "an offer without H.264",
+    name: "an offer without a codec that is known",
     path: "whip/live/x",
-    body: offer().replace("H264", "VP8"),
+    body: offer().replace("H264", "H263"),
     status: 422,
-    code: /^s/,
+    code: "sdp.unsupported",
   },
   { name: "a body of a megabyte", path: "whip/live/x", body: "x".repeat(1e6), status: 413, code: "http.too_large" },
 ])("WHIP and WHEP: $name gets problem details", async ({ path, body, status, code }) => {
   const response = await post(path, body)
   expect(response.headers.get("content-type")).toBe("application/problem+json")
   const problem = (await response.json()) as { status: number; code: string; detail: string }
-  expect(problem).toMatchObject({ status, code: typeof code === "string" ? code : expect.stringMatching(code) })
+  expect(problem).toMatchObject({ status, code })
   expect(response.status).toBe(status)
   expect(problem.detail.length).toBeGreaterThan(10)
   if (status === 409 && code === "stream.not_live") expect(response.headers.get("retry-after")).toMatch(/^\d+$/)
