@@ -1,26 +1,9 @@
 import { z } from "zod"
+import { listOf, orJson, positive } from "./config-values.ts"
 
-const positive = z.coerce.number().int().positive()
 const token = z.string().min(8, "a token needs 8 characters or more")
 
-/** Text in an environment variable: a list with commas. */
-const tokenList = z.preprocess((value) => {
-  if (typeof value !== "string") return value
-  const parts = value.split(",").map((part) => part.trim())
-  return parts.filter(Boolean)
-}, z.array(token).max(1_000))
-
-/** Text in an environment variable: JSON. What is no JSON is left for the schema to refuse. */
-function orJson<Schema extends z.ZodType>(schema: Schema) {
-  return z.preprocess((value) => {
-    if (typeof value !== "string") return value
-    try {
-      return JSON.parse(value) as unknown
-    } catch {
-      return value
-    }
-  }, schema)
-}
+const tokenList = listOf(z.array(token).max(1_000))
 
 const httpUrl = z
   .url({ protocol: /^https?$/, error: "must be an http or https address" })
@@ -62,11 +45,7 @@ const Jwt = z
       .optional()
       .describe("the issuer's public key as PEM or JWK; `\\n` may stand for a line's end"),
     jwksUrl: httpUrl.optional().describe("address of the issuer's public keys, a JSON Web Key Set"),
-    algorithms: z
-      .preprocess(
-        (value) => (typeof value === "string" ? value.split(",").map((part) => part.trim()) : value),
-        z.array(z.enum(["HS256", "RS256", "PS256", "ES256", "EdDSA"])).min(1),
-      )
+    algorithms: listOf(z.array(z.enum(["HS256", "RS256", "PS256", "ES256", "EdDSA"])).min(1))
       .optional()
       .describe("algorithms that are accepted, of those that fit the key; without it all of them"),
     issuer: names.optional().describe("accepted `iss`"),

@@ -1,6 +1,5 @@
 import { z } from "zod"
-
-const positive = z.coerce.number().int().positive()
+import { listOf, positive } from "./config-values.ts"
 
 const publicUrl = z
   .union([
@@ -11,17 +10,7 @@ const publicUrl = z
   ])
   .transform((text) => text.replace(/\/+$/, ""))
 
-/** Text in an environment variable: a list with commas. */
-const trustedProxies = z.preprocess(
-  (value) =>
-    typeof value === "string"
-      ? value
-          .split(",")
-          .map((part) => part.trim())
-          .filter(Boolean)
-      : value,
-  z.array(z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()])).max(100),
-)
+const trustedProxies = listOf(z.array(z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()])).max(100))
 
 const Tls = z
   .strictObject({

@@ -1,10 +1,5 @@
 import { z } from "zod"
-
-/** Text with commas, as in an environment variable, becomes a list. */
-function listOf<Item extends z.ZodType>(list: Item) {
-  const split = (text: string) => text.split(",").map((part) => part.trim())
-  return z.preprocess((value) => (typeof value === "string" ? split(value).filter(Boolean) : value), list)
-}
+import { listOf, orJson } from "./config-values.ts"
 
 const ipAddress = z.union([z.ipv4(), z.ipv6()])
 
@@ -46,11 +41,4 @@ const IceServer = z
   })
 
 /** STUN and TURN servers; JSON in an environment variable. */
-export const iceServerList = z.preprocess((value) => {
-  if (typeof value !== "string") return value
-  try {
-    return JSON.parse(value)
-  } catch {
-    return value // which the schema refuses, with the key's name
-  }
-}, z.array(IceServer).max(8))
+export const iceServerList = orJson(z.array(IceServer).max(8))

@@ -1,7 +1,5 @@
 import { z } from "zod"
-
-const positive = z.coerce.number().int().positive()
-const flag = z.union([z.boolean(), z.stringbool()])
+import { flag, positive } from "./config-values.ts"
 
 /** The section `minisdp` of the configuration. */
 export const MiniSdp = z.strictObject({

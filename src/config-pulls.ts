@@ -1,4 +1,5 @@
 import { z } from "zod"
+import { orJson } from "./config-values.ts"
 
 const NAME = "[\\w-][\\w.-]{0,63}"
 
@@ -14,23 +15,14 @@ const Pull = z.strictObject({
 })
 
 /** The list `pulls` of the configuration; JSON in an environment variable. */
-export const Pulls = z
-  .preprocess(
-    (value) => {
-      if (typeof value !== "string") return value
-      try {
-        return JSON.parse(value) as unknown
-      } catch {
-        return value // which the schema refuses, with the key's name
-      }
-    },
-    z
-      .array(Pull)
-      .max(256)
-      .refine((pulls) => new Set(pulls.map(({ stream }) => stream)).size === pulls.length, {
-        error: "name each stream once: it can come from one place only",
-      }),
-  )
+export const Pulls = orJson(
+  z
+    .array(Pull)
+    .max(256)
+    .refine((pulls) => new Set(pulls.map(({ stream }) => stream)).size === pulls.length, {
+      error: "name each stream once: it can come from one place only",
+    }),
+)
   .default([])
   .describe(
     "streams to fetch from other gateways by UDP: objects with stream and url, minisdp://HOST:PORT/APP/STREAM?token=…",

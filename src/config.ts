@@ -4,20 +4,13 @@ import { Http } from "./config-http.ts"
 import { iceServerList, listenHosts, publicAddressList } from "./config-media.ts"
 import { MiniSdp } from "./config-minisdp.ts"
 import { Pulls } from "./config-pulls.ts"
+import { flag, listOf, positive } from "./config-values.ts"
 import { GatewayError } from "./errors.ts"
 import { VIDEO_CODECS } from "./media/codec.ts"
 
 const host = z.string().min(1)
 const port = z.coerce.number().int().min(0).max(65_535) // 0 asks the system for a free port; tests use it
-const positive = z.coerce.number().int().positive()
-const flag = z.union([z.boolean(), z.stringbool()])
 const bitrateBps = z.coerce.number().int().min(16_000).max(510_000)
-
-/** A list in a file, or text with commas in an environment variable. */
-function listOf<Item extends z.ZodArray>(list: Item) {
-  const split = (text: string) => text.split(",").map((part) => part.trim())
-  return z.preprocess((value) => (typeof value === "string" ? split(value).filter(Boolean) : value), list)
-}
 
 const videoCodecList = listOf(z.array(z.enum(VIDEO_CODECS)).min(1))
 
