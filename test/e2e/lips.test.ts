@@ -8,7 +8,7 @@ import { testScope } from "../support/test-scope.ts"
 const scope = testScope()
 /** scripts/acceptance asks for 45 ms; here a busy machine may add to what Chromium itself is off. */
 const LIMIT_MS = 80
-/** Chromium's captured sound steps by a tenth of a second now and then; one try without is wanted. */
+/** Sound from Chromium steps ahead by a tenth of a second now and then, and comes back: one try without is wanted. */
 const RETRY = { retry: 3 }
 
 test("RTMP to WHEP: the beep comes with the flash", RETRY, async () => {
