@@ -1,7 +1,6 @@
 import { writeFileSync } from "node:fs"
 import { parseArgs } from "node:util"
 import { LOSSLESS_FORM } from "../../src/io/minisdp/forms.ts"
-import { httpCarrier, type OfferForm, SDP_FORM } from "../../src/io/minisdp/http-carrier.ts"
 import { type OfferCarrier, openPlaySession } from "../../src/io/minisdp/play-session.ts"
 import { UdpCarrier } from "../../src/io/minisdp/udp-carrier.ts"
 import { createIdentity } from "../../src/io/webrtc/identity.ts"
@@ -11,6 +10,7 @@ import { startGateway } from "../../test/support/gateway.ts"
 import { Scope } from "../../test/support/scope.ts"
 import { liveStream } from "../../test/support/streams.ts"
 import { startTcpRelay, startUdpRelay } from "../lib/delay-relay.ts"
+import { httpCarrier, type OfferForm, SDP_FORM } from "../lib/http-carrier.ts"
 
 /**
  * How long it takes from the offer to the first decrypted media packet, with four ways to signal and one and the same client for ICE,

@@ -1,3 +1,4 @@
+import { aacParameters } from "./aac-parameters.ts"
 import type { MiniSdpPacket } from "./packet.ts"
 import type { MiniCodec, MiniFeedback, MiniMedia, MiniSession } from "./session.ts"
 
@@ -111,18 +112,6 @@ function spropParameters({ name }: MiniCodec, { parameterSets }: MiniMedia): str
       ? [`sprop-parameter-sets=${sets.sps},${sets.pps}`]
       : [`sprop-sps=${sets.sps}`, `sprop-pps=${sets.pps}`, `sprop-vps=${sets.vps}`]
   })
-}
-
-function aacParameters(aac: NonNullable<MiniCodec["aac"]>): string[] {
-  const bit = (value: boolean) => (value ? 1 : 0)
-  return [
-    `PS-enabled=${bit(aac.hasPs)}`,
-    `SBR-enabled=${bit(aac.hasSbr)}`,
-    ...(aac.config === "" ? [] : [`config=${aac.config}`]),
-    `cpresent=${bit(aac.hasConfigInBand)}`,
-    ...(aac.object === 0 ? [] : [`object=${aac.object}`]),
-    `stereo=${bit(aac.isStereo)}`,
-  ]
 }
 
 function sourceLines(ufrag: string, media: MiniMedia, lastCodec: MiniCodec | undefined, isExt: boolean): string[] {

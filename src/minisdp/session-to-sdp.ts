@@ -1,3 +1,4 @@
+import { aacParameters } from "./aac-parameters.ts"
 import { malformed } from "./malformed.ts"
 import type { MiniCandidate, MiniCodec, MiniMedia, MiniSession } from "./session.ts"
 
@@ -137,18 +138,6 @@ function parametersOf({ name, aac, apt }: MiniCodec, { parameterSets }: MiniMedi
     default:
       return aac === undefined ? [] : aacParameters(aac)
   }
-}
-
-function aacParameters(aac: NonNullable<MiniCodec["aac"]>): string[] {
-  const bit = (value: boolean) => (value ? 1 : 0)
-  return [
-    `PS-enabled=${bit(aac.hasPs)}`,
-    `SBR-enabled=${bit(aac.hasSbr)}`,
-    ...(aac.config === "" ? [] : [`config=${aac.config}`]),
-    `cpresent=${bit(aac.hasConfigInBand)}`,
-    ...(aac.object === 0 ? [] : [`object=${aac.object}`]),
-    `stereo=${bit(aac.isStereo)}`,
-  ]
 }
 
 /** A `secondSsrc` counts as FEC only beside a codec for that, because v0-base writes any second source there. */

@@ -1,5 +1,6 @@
 import { GatewayError } from "../errors.ts"
 import { NAL_TYPE, nalType, parseSps } from "../media/h264.ts"
+import { readAggregated } from "./aggregation.ts"
 import { packetizeH264 } from "./h264-packetizer.ts"
 import { H264ParameterSets } from "./h264-parameter-sets.ts"
 import type { KnownSets, NalFormat, PictureFacts } from "./nal-inspector.ts"
@@ -50,15 +51,7 @@ function beginnings(payload: Uint8Array): Uint8Array[] {
     const fuHeader = payload[1] ?? 0
     return (fuHeader & FU_START) === 0 ? [] : [Uint8Array.of(fuHeader & 0x1f)]
   }
-  const nalUnits: Uint8Array[] = []
-  if (type !== STAP_A) return nalUnits
-  for (let at = 1; at + 2 < payload.length; ) {
-    const length = ((payload[at] as number) << 8) | (payload[at + 1] as number)
-    if (length === 0 || length > payload.length - at - 2) break
-    nalUnits.push(payload.subarray(at + 2, at + 2 + length))
-    at += 2 + length
-  }
-  return nalUnits
+  return type === STAP_A ? readAggregated(payload, 1) : []
 }
 
 const STAP_A = 24

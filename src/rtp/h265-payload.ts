@@ -1,4 +1,5 @@
 import { H265_NAL_TYPE, h265NalType, isH265KeyframeType, parseH265Sps } from "../media/h265.ts"
+import { readAggregated } from "./aggregation.ts"
 import { packetizeH265 } from "./h265-packetizer.ts"
 import { H265ParameterSets } from "./h265-parameter-sets.ts"
 import type { NalFormat } from "./nal-inspector.ts"
@@ -22,15 +23,7 @@ function beginnings(payload: Uint8Array): Uint8Array[] {
     const fuHeader = payload[2] ?? 0
     return (fuHeader & FU_START) === 0 ? [] : [Uint8Array.of((fuHeader & 0x3f) << 1, payload[1] as number)]
   }
-  const nalUnits: Uint8Array[] = []
-  if (type !== AP) return nalUnits
-  for (let at = 2; at + 2 < payload.length; ) {
-    const length = ((payload[at] as number) << 8) | (payload[at + 1] as number)
-    if (length === 0 || length > payload.length - at - 2) break
-    nalUnits.push(payload.subarray(at + 2, at + 2 + length))
-    at += 2 + length
-  }
-  return nalUnits
+  return type === AP ? readAggregated(payload, 2) : []
 }
 
 const AP = 48

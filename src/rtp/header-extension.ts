@@ -45,12 +45,10 @@ export function readTextExtension(packet: RtpPacket, id: number | undefined): st
 
 /** The transport-wide sequence number, 16 bits (draft-holmer-rmcat-transport-wide-cc-extensions-01 section 2); undefined where there is none. */
 export function readTransportSequenceNumber(packet: RtpPacket, id: number | undefined): number | undefined {
-  return readNumber(packet, id, 2)
-}
-
-/** The time of sending as `absSendTime` writes it, 24 bits; undefined where there is none. */
-export function readAbsSendTime(packet: RtpPacket, id: number | undefined): number | undefined {
-  return readNumber(packet, id, 3)
+  const place = id === undefined ? -1 : findHeaderExtension(packet, id)
+  if (place < 0 || (place & 0xff) !== 2) return undefined
+  const at = place >>> 8
+  return ((packet.bytes[at] as number) << 8) | (packet.bytes[at + 1] as number)
 }
 
 /**
@@ -65,14 +63,6 @@ function readPassed(packet: RtpPacket, name: PassedExtensionName, ids: HeaderExt
   const id = ids[name]
   const value = id === undefined ? undefined : readHeaderExtension(packet, id)
   return value === undefined || value.length === 0 || value.length > 16 ? undefined : new Uint8Array(value)
-}
-
-function readNumber(packet: RtpPacket, id: number | undefined, length: number): number | undefined {
-  const place = id === undefined ? -1 : findHeaderExtension(packet, id)
-  if (place < 0 || (place & 0xff) !== length) return undefined
-  let value = 0
-  for (let at = place >>> 8, end = at + length; at < end; at++) value = value * 256 + (packet.bytes[at] as number)
-  return value
 }
 
 const ABS_SEND_TIME_WRAP_US = 64_000_000

@@ -3,7 +3,6 @@ import { expect, test } from "vitest"
 import type { HeaderExtensionIds } from "../../src/media/header-extension.ts"
 import {
   absSendTime,
-  readAbsSendTime,
   readPassedExtensions,
   readTextExtension,
   readTransportSequenceNumber,
@@ -41,7 +40,6 @@ test.each([
   const packet = packetWith(extensions)
   expect(readTextExtension(packet, IDS.mid)).toBe("0")
   expect(readTextExtension(packet, IDS.rid)).toBe("hi")
-  expect(readAbsSendTime(packet, IDS.absSendTime)).toBe(0x800102)
   expect(readTransportSequenceNumber(packet, IDS.transportCc)).toBe(0xfffe)
   expect(readTextExtension(packet, undefined)).toBeUndefined()
   expect(readTransportSequenceNumber(packet, IDS.absCaptureTime)).toBeUndefined()

@@ -1,8 +1,8 @@
 import { request as httpRequest } from "node:http"
 import { request as httpsRequest } from "node:https"
 import { isIPv6 } from "node:net"
-import { GatewayError } from "../../errors.ts"
-import type { OfferCarrier } from "./play-session.ts"
+import { GatewayError } from "../../src/errors.ts"
+import type { OfferCarrier } from "../../src/io/minisdp/play-session.ts"
 
 /** How an offer is written into a request and the answer read from the response. */
 export interface OfferForm {
