@@ -4,25 +4,15 @@ import { Http } from "./config-http.ts"
 import { iceServerList, listenHosts, publicAddressList } from "./config-media.ts"
 import { MiniSdp } from "./config-minisdp.ts"
 import { Pulls } from "./config-pulls.ts"
+import { Rtmp } from "./config-rtmp.ts"
 import { flag, listOf, positive } from "./config-values.ts"
 import { GatewayError } from "./errors.ts"
 import { VIDEO_CODECS } from "./media/codec.ts"
 
-const host = z.string().min(1)
 const port = z.coerce.number().int().min(0).max(65_535) // 0 asks the system for a free port; tests use it
 const bitrateBps = z.coerce.number().int().min(16_000).max(510_000)
 
 const videoCodecList = listOf(z.array(z.enum(VIDEO_CODECS)).min(1))
-
-const Rtmp = z.strictObject({
-  host: host.default("0.0.0.0").describe("address that the RTMP server listens on"),
-  port: port.default(1935).describe("TCP port of RTMP"),
-  maxConnections: positive.default(2_000).describe("connections at once, publishers and readers"),
-  setupTimeoutMs: positive.default(10_000).describe("time for handshake and commands until publish or play"),
-  idleTimeoutMs: positive.default(30_000).describe("a publisher that sends nothing for so long is ended"),
-  maxMessageBytes: positive.default(8 * 1024 * 1024).describe("largest message, for example one keyframe"),
-  readerQueueMaxBytes: positive.default(8 * 1024 * 1024).describe("output that may wait for a slow reader"),
-})
 
 const Media = z.strictObject({
   host: listenHosts.default(["0.0.0.0", "::"]).describe("addresses that WebRTC media listens on, one of each family"),

@@ -37,7 +37,7 @@ export const StreamSummary = z
       .openapi({ description: "waiting: the publisher is gone and has a moment to come back" }),
     publisher: z
       .object({
-        protocol: z.enum(["rtmp", "whip", "pull"]).openapi({ description: "pull: fetched from another gateway" }),
+        protocol: z.enum(["rtmp", "whip", "pull"]).openapi({ description: "pull: fetched from another server" }),
       })
       .readonly()
       .openapi({ description: "the present one, or the one that may come back" }),
@@ -63,11 +63,13 @@ export const SessionSummary = z
       description: "public name, also in the log; not the secret of the session's URL",
       example: "m3Zb0c1Wq9aR",
     }),
-    protocol: z.enum(["rtmp", "whip", "whep", "pull"]),
+    protocol: z
+      .enum(["rtmp", "whip", "whep", "flv", "pull", "push", "recording"])
+      .openapi({ description: "pull: fetched from another server; push: sent on to one; recording: a file" }),
     role: z.enum(["publisher", "viewer"]),
     stream: z.string().openapi({ example: "live/cam1" }),
     remoteAddress: z.string().optional().openapi({ example: "192.0.2.7:51234" }),
-    transport: z.enum(["udp", "tcp"]),
+    transport: z.enum(["udp", "tcp", "file"]),
     since: z.iso.datetime().openapi({ description: "start of the session, RFC 3339" }),
     codecs: z.array(z.string()).readonly(),
     bytes: count.openapi({ description: "media since the start" }),
@@ -78,6 +80,7 @@ export const SessionSummary = z
       .int()
       .optional()
       .openapi({ description: "as RTCP counts: packets that come twice make up for lost ones" }),
+    droppedFrames: count.optional().openapi({ description: "left out because the receiver was too slow" }),
     roundTripMs: z.number().optional(),
     layer: z.string().optional().openapi({ description: "the simulcast layer that a viewer gets" }),
   })

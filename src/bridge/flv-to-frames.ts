@@ -85,7 +85,7 @@ export class FlvToFrames {
     if (slice === "B" || ptsUs < this.#lastVideoPtsUs) this.#hasBFrames = true
     this.#lastVideoPtsUs = ptsUs
     // Open groups of pictures begin with an I slice that is no IDR; the publisher's word counts for those.
-    return { track, dtsUs, ptsUs, isKeyframe: isIdr || (tag.isKeyframe && slice === "I"), nalUnits }
+    return { track, dtsUs, ptsUs, isKeyframe: isIdr || (tag.isKeyframe && slice === "I"), units: nalUnits }
   }
 
   #configureAudio(codec: "aac" | "opus", config: Uint8Array): void {

@@ -1,7 +1,17 @@
+import { GatewayError } from "../errors.ts"
 import { audioFrameHeader, serializeAudioConfig } from "../flv/audio-tag.ts"
 import { serializeVideoConfig, serializeVideoFrameHeader } from "../flv/video-tag.ts"
 import { ByteWriter } from "../media/bytes.ts"
-import type { AudioFrame, AudioTrack, MediaFrame, Track, VideoFrame } from "../media/frame.ts"
+import type { PassedAudioCodec, VideoCodec } from "../media/codec.ts"
+import {
+  type AudioFrame,
+  type AudioTrack,
+  isVideoFrame,
+  type MediaFrame,
+  type Track,
+  type VideoFrame,
+  type VideoTrack,
+} from "../media/frame.ts"
 import { serializeAvcConfig } from "../media/h264.ts"
 
 /** The body of an RTMP audio or video message or FLV tag, in parts that follow one another. */
@@ -14,7 +24,7 @@ export interface FlvBody {
 
 /** Makes the body of a frame; the parts borrow from the frame. */
 export function frameToFlv(frame: MediaFrame): FlvBody {
-  return isVideo(frame) ? videoToFlv(frame) : audioToFlv(frame)
+  return isVideoFrame(frame) ? videoToFlv(frame) : audioToFlv(frame)
 }
 
 /**
@@ -23,17 +33,14 @@ export function frameToFlv(frame: MediaFrame): FlvBody {
  * Throws `media.h264` for a broken SPS.
  */
 export function trackToFlv(track: Track, timeUs: number): FlvBody {
-  const body =
-    track.kind === "video"
-      ? serializeVideoConfig(serializeAvcConfig(track.sps, track.pps))
-      : serializeAudioConfig(track.codec, audioConfig(track))
+  const body = track.kind === "video" ? videoConfig(track) : serializeAudioConfig(audioCodec(track), audioConfig(track))
   return { kind: track.kind, timestampMs: flvTimestampMs(timeUs), parts: [body] }
 }
 
 /** The kinds of media that a stream will carry, by codec. */
 export interface FlvContents {
-  readonly video: "h264" | undefined
-  readonly audio: "aac" | "opus" | undefined
+  readonly video: VideoCodec | undefined
+  readonly audio: "aac" | "opus" | PassedAudioCodec | undefined
 }
 
 /**
@@ -64,12 +71,12 @@ export function flvTimestampMs(timeUs: number): number {
 function videoToFlv(frame: VideoFrame): FlvBody {
   const compositionTimeMs = Math.round(frame.ptsUs / 1000) - Math.round(frame.dtsUs / 1000)
   const parts = [serializeVideoFrameHeader(frame.isKeyframe, compositionTimeMs)]
-  for (const nalUnit of frame.nalUnits) parts.push(new ByteWriter(4).u32(nalUnit.length).finish(), nalUnit)
+  for (const unit of frame.units) parts.push(new ByteWriter(4).u32(unit.length).finish(), unit)
   return { kind: "video", timestampMs: flvTimestampMs(frame.dtsUs), parts }
 }
 
 function audioToFlv(frame: AudioFrame): FlvBody {
-  const parts = [audioFrameHeader(frame.track.codec), frame.data]
+  const parts = [audioFrameHeader(audioCodec(frame.track)), frame.data]
   return { kind: "audio", timestampMs: flvTimestampMs(frame.ptsUs), parts }
 }
 
@@ -77,14 +84,20 @@ function audioConfig(track: AudioTrack): Uint8Array {
   return track.codec === "aac" ? track.audioSpecificConfig : opusHead(track.channels)
 }
 
+function audioCodec({ codec }: AudioTrack): "aac" | "opus" {
+  if (codec !== "aac" && codec !== "opus") throw new GatewayError("flv.tag", `${codec} cannot be written yet`)
+  return codec
+}
+
+function videoConfig(track: VideoTrack): Uint8Array {
+  if (track.codec !== "h264") throw new GatewayError("flv.tag", `${track.codec} cannot be written yet`)
+  return serializeVideoConfig(serializeAvcConfig(track.sps, track.pps))
+}
+
 /** Identification header, RFC 7845 section 5.1, without pre-skip, since the stream has no beginning. */
 function opusHead(channels: number): Uint8Array {
   const magic = Uint8Array.from("OpusHead", (character) => character.charCodeAt(0))
   return new ByteWriter(19).bytes(magic).u8(1).u8(channels).u16(0).bytes(RATE_48K_LE).u16(0).u8(0).finish()
-}
-
-function isVideo(frame: MediaFrame): frame is VideoFrame {
-  return frame.track.kind === "video"
 }
 
 const RATE_48K_LE = Uint8Array.of(0x80, 0xbb, 0, 0)

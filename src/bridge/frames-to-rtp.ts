@@ -1,5 +1,5 @@
 import { GatewayError } from "../errors.ts"
-import type { H264Track, OpusFrame, VideoFrame } from "../media/frame.ts"
+import { type H264Track, isFrameOf, type OpusFrame, type VideoFrame } from "../media/frame.ts"
 import { parseOpusToc } from "../media/opus.ts"
 import { CLOCK_RATE_HZ, type LanePacket, type RtpBatch } from "../media/packet.ts"
 import { usToTicks } from "../media/time.ts"
@@ -48,6 +48,7 @@ export class VideoFramesToRtp {
 
   /** Returns the frame's packets, or undefined where it is left out (`counters` says why). */
   push(frame: VideoFrame): RtpBatch | undefined {
+    if (!isFrameOf(frame, "h264")) return undefined
     this.#noteReordering(frame)
     const payloads = this.#packetize(frame)
     if (payloads === undefined || payloads.length === 0) return undefined
@@ -68,7 +69,7 @@ export class VideoFramesToRtp {
     }
   }
 
-  #noteReordering(frame: VideoFrame): void {
+  #noteReordering(frame: VideoFrame<H264Track>): void {
     const { track, isKeyframe, dtsUs, ptsUs } = frame
     const isNew = track !== this.#track
     if (isNew || this.#depth === undefined) this.#depth = new ReorderDepth(track)
@@ -83,8 +84,8 @@ export class VideoFramesToRtp {
       reorderDepth === 0 ? [...track.sps, ...track.pps] : reorderingParameterSets(track, reorderDepth)
   }
 
-  #packetize({ isKeyframe, nalUnits }: VideoFrame): Uint8Array[] | undefined {
-    const all = isKeyframe ? [...this.#parameterSets, ...nalUnits] : nalUnits
+  #packetize({ isKeyframe, units }: VideoFrame): Uint8Array[] | undefined {
+    const all = isKeyframe ? [...this.#parameterSets, ...units] : units
     try {
       return packetizeH264(all, this.#options)
     } catch (error) {

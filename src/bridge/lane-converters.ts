@@ -18,9 +18,9 @@ export interface LaneConverterOptions {
 /** Joins the wire formats and the audio transcoders to the lanes of a stream. */
 export function createLaneConverters(options: LaneConverterOptions): LaneConverters {
   return {
-    videoFramesToPackets: (emit, previous) => convertEach(new VideoFramesToRtp(previous), emit),
+    videoFramesToPackets: (_codec, emit, previous) => convertEach(new VideoFramesToRtp(previous), emit),
     opusFramesToPackets: (emit, previous) => convertEach(new OpusFramesToRtp(previous), emit),
-    videoPacketsToFrames: (emit) => convertMany(new VideoRtpToFrames(), emit),
+    videoPacketsToFrames: (_codec, emit) => convertMany(new VideoRtpToFrames(), emit),
     opusPacketsToFrames: (emit) => convertMany(new OpusRtpToFrames(), emit),
     aacToOpus: (emit) => new AacToOpus(emit, options),
     opusToAac: (emit) => opusToAac(emit, options),

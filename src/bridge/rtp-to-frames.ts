@@ -63,7 +63,7 @@ export class VideoRtpToFrames {
         if (!this.#hasKeyframe) continue
         const ptsUs = this.#pictureTimes.next(sourceUs)
         const dtsUs = this.#decodingTimes.next(ptsUs)
-        frames.push({ track, dtsUs, ptsUs: this.#presentAfter(dtsUs, ptsUs), isKeyframe, nalUnits })
+        frames.push({ track, dtsUs, ptsUs: this.#presentAfter(dtsUs, ptsUs), isKeyframe, units: nalUnits })
       }
     }
   }

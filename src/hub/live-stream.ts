@@ -1,6 +1,13 @@
 import { GatewayError } from "../errors.ts"
 import type { VideoCodec } from "../media/codec.ts"
-import type { AacFrame, MediaFrame, OpusFrame, Track, VideoFrame } from "../media/frame.ts"
+import {
+  type AacFrame,
+  type AudioFrame,
+  isVideoFrame,
+  type MediaFrame,
+  type OpusFrame,
+  type Track,
+} from "../media/frame.ts"
 import type { RtpBatch } from "../media/packet.ts"
 import type { Lane } from "./lane.ts"
 import type { Protocol, PublisherSession, StreamEvent, SubscriberSession } from "./session.ts"
@@ -162,8 +169,8 @@ export class LiveStream {
   /** Takes a frame from the publisher and gives it to all who read the stream. */
   pushFrame(frame: MediaFrame): void {
     this.#tracks.set(frame.track.kind, frame.track)
-    if (isVideo(frame)) {
-      this.useVideo("frames", "h264")
+    if (isVideoFrame(frame)) {
+      this.useVideo("frames", frame.track.codec)
       if (frame.isKeyframe) this.#awaitsKeyframe = false
       if (this.#awaitsKeyframe) return
       if (frame.isKeyframe) this.#trimAudio(frame.ptsUs)
@@ -171,9 +178,12 @@ export class LiveStream {
     } else if (isAac(frame)) {
       this.useAudio("aac")
       this.lanes.aacFrames.push(frame)
-    } else {
+    } else if (isOpus(frame)) {
       this.useAudio("opus")
       this.lanes.opusFrames.push(frame)
+    } else {
+      this.useAudio("passed")
+      this.lanes.passedAudioFrames.push(frame)
     }
   }
 
@@ -195,7 +205,7 @@ export class LiveStream {
   }
 
   /** Says in which form and codec the publisher sends video; frames say it too, but readers may want to know before. */
-  useVideo(...[form, codec]: [form: "frames", codec: "h264"] | [form: "packets", codec: VideoCodec]): void {
+  useVideo(form: VideoForm, codec: VideoCodec): void {
     if (this.#sources.video === form && this.#videoCodec === codec) return
     const hasOtherCodec = this.#videoCodec !== undefined && this.#videoCodec !== codec
     this.#sources = { ...this.#sources, video: form }
@@ -261,6 +271,7 @@ export class LiveStream {
     this.lanes.aacFrames.trimBefore(ptsUs)
     this.lanes.opusFrames.trimBefore(ptsUs)
     this.lanes.audioPackets.trimBefore(ptsUs)
+    this.lanes.passedAudioFrames.trimBefore(ptsUs)
   }
 
   #tell(event: StreamEvent): void {
@@ -282,10 +293,10 @@ export class LiveStream {
 /** About one frame. */
 const PUBLISHER_GAP_US = 40_000
 
-function isVideo(frame: MediaFrame): frame is VideoFrame {
-  return frame.track.kind === "video"
+function isAac(frame: AudioFrame): frame is AacFrame {
+  return frame.track.codec === "aac"
 }
 
-function isAac(frame: AacFrame | OpusFrame): frame is AacFrame {
-  return frame.track.codec === "aac"
+function isOpus(frame: AudioFrame): frame is OpusFrame {
+  return frame.track.codec === "opus"
 }

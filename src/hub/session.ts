@@ -1,11 +1,14 @@
-/** The protocol that a session speaks; `pull` is a stream that we fetch from another gateway. */
-export type Protocol = "rtmp" | "whip" | "whep" | "pull"
+/**
+ * The protocol that a session speaks. `pull` is a stream that we fetch from another server, `push` one that goes on to another
+ * server, `flv` a viewer by HTTP-FLV or WebSocket-FLV, `recording` a file.
+ */
+export type Protocol = "rtmp" | "whip" | "whep" | "flv" | "pull" | "push" | "recording"
 
 /** How a session stands, for lists and pages. Counts are since its start, of media in the session's direction. */
 export interface SessionFacts {
   /** Address and port of the peer, as far as they are known. */
   readonly remoteAddress: string | undefined
-  readonly transport: "udp" | "tcp"
+  readonly transport: "udp" | "tcp" | "file"
   /** On the gateway's clock. */
   readonly startedAtMs: number
   readonly bytes: number
@@ -13,6 +16,8 @@ export interface SessionFacts {
   readonly bitrateBps: number
   readonly packets?: number
   readonly lostPackets?: number
+  /** Left out because the receiver was too slow. */
+  readonly droppedFrames?: number
   readonly roundTripMs?: number
   /** The simulcast layer that a viewer gets. */
   readonly layer?: string

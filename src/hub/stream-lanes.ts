@@ -1,5 +1,5 @@
 import type { VideoCodec } from "../media/codec.ts"
-import type { AacFrame, MediaFrame, OpusFrame, VideoFrame } from "../media/frame.ts"
+import type { AacFrame, MediaFrame, OpusFrame, PassedAudioFrame, VideoFrame } from "../media/frame.ts"
 import type { RtpBatch } from "../media/packet.ts"
 import { unwrapU16 } from "../media/time.ts"
 import { type Converter, Lane, type LaneItemFacts } from "./lane.ts"
@@ -9,8 +9,12 @@ import { type Converter, Lane, type LaneItemFacts } from "./lane.ts"
  * packets get the last one that the lane had before, so that sequence numbers run on.
  */
 export interface LaneConverters {
-  videoFramesToPackets(emit: (batch: RtpBatch) => void, previous: RtpBatch | undefined): Converter<VideoFrame>
-  videoPacketsToFrames(emit: (frame: VideoFrame) => void): Converter<RtpBatch>
+  videoFramesToPackets(
+    codec: VideoCodec,
+    emit: (batch: RtpBatch) => void,
+    previous: RtpBatch | undefined,
+  ): Converter<VideoFrame>
+  videoPacketsToFrames(codec: VideoCodec, emit: (frame: VideoFrame) => void): Converter<RtpBatch>
   opusFramesToPackets(emit: (batch: RtpBatch) => void, previous: RtpBatch | undefined): Converter<OpusFrame>
   opusPacketsToFrames(emit: (frame: OpusFrame) => void): Converter<RtpBatch>
   aacToOpus(emit: (frame: OpusFrame) => void): Converter<AacFrame>
@@ -32,12 +36,14 @@ export interface StreamLanes {
   readonly aacFrames: Lane<AacFrame>
   readonly opusFrames: Lane<OpusFrame>
   readonly audioPackets: Lane<RtpBatch>
+  /** Sound that only RTMP and FLV carry; fed by such a publisher alone, and then the other lanes of sound are empty. */
+  readonly passedAudioFrames: Lane<PassedAudioFrame>
 }
 
-/** The form in which a publisher sends video: H.264 as frames, or any codec as RTP packets. */
+/** The form in which a publisher sends video, of any codec. */
 export type VideoForm = "frames" | "packets"
-/** The form in which a publisher sends sound: frames of AAC or Opus, or RTP packets of Opus. */
-export type AudioForm = "aac" | "opus" | "packets"
+/** The form in which a publisher sends sound: frames of AAC or Opus, RTP packets of Opus, or frames that are only passed on. */
+export type AudioForm = "aac" | "opus" | "packets" | "passed"
 
 /** Makes the lanes of a stream, not joined to one another. */
 export function createStreamLanes(setup: LaneSetup): StreamLanes {
@@ -47,6 +53,7 @@ export function createStreamLanes(setup: LaneSetup): StreamLanes {
     aacFrames: createLane<AacFrame>(frameFacts, "window", setup),
     opusFrames: createLane<OpusFrame>(frameFacts, "window", setup),
     audioPackets: createLane(batchFacts, "window", setup, isLaterBatch),
+    passedAudioFrames: createLane<PassedAudioFrame>(frameFacts, "window", setup),
   }
 }
 
@@ -61,16 +68,17 @@ export function wireVideo(lanes: StreamLanes, form: VideoForm, codec: VideoCodec
   videoFrames.detach()
   videoPackets.detach()
   if (form === "frames") {
-    videoPackets.deriveFrom(videoFrames, (emit, previous) => converters.videoFramesToPackets(emit, previous))
+    videoPackets.deriveFrom(videoFrames, (emit, previous) => converters.videoFramesToPackets(codec, emit, previous))
   } else if (codec === "h264") {
-    videoFrames.deriveFrom(videoPackets, (emit) => converters.videoPacketsToFrames(emit))
+    videoFrames.deriveFrom(videoPackets, (emit) => converters.videoPacketsToFrames(codec, emit))
   }
 }
 
 /** Derives the lanes of sound that the publisher does not feed. */
 export function wireAudio(lanes: StreamLanes, form: AudioForm, converters: LaneConverters): void {
-  const { aacFrames, opusFrames, audioPackets } = lanes
-  for (const lane of [aacFrames, opusFrames, audioPackets]) lane.detach()
+  const { aacFrames, opusFrames, audioPackets, passedAudioFrames } = lanes
+  for (const lane of [aacFrames, opusFrames, audioPackets, passedAudioFrames]) lane.detach()
+  if (form === "passed") return
   if (form === "aac") opusFrames.deriveFrom(aacFrames, (emit) => converters.aacToOpus(emit))
   else aacFrames.deriveFrom(opusFrames, (emit) => converters.opusToAac(emit))
   if (form === "packets") opusFrames.deriveFrom(audioPackets, (emit) => converters.opusPacketsToFrames(emit))
@@ -91,9 +99,9 @@ function createLane<T>(
 }
 
 function frameFacts(frame: MediaFrame): LaneItemFacts {
-  if (!("nalUnits" in frame)) return { startsHere: false, ptsUs: frame.ptsUs, sizeBytes: frame.data.length }
+  if (!("units" in frame)) return { startsHere: false, ptsUs: frame.ptsUs, sizeBytes: frame.data.length }
   let sizeBytes = 0
-  for (const nalUnit of frame.nalUnits) sizeBytes += nalUnit.length
+  for (const unit of frame.units) sizeBytes += unit.length
   return { startsHere: frame.isKeyframe, ptsUs: frame.dtsUs, sizeBytes }
 }
 

@@ -18,10 +18,8 @@ const P_SLICE = "41 9a 00 11"
 const B_SLICE = "01 9e 00 22"
 
 /** NAL units with lengths of four bytes in front. */
-function lengthPrefixed(...nalUnits: string[]): string {
-  return nalUnits
-    .map((unit) => `${(unit.replaceAll(" ", "").length / 2).toString(16).padStart(8, "0")} ${unit}`)
-    .join("")
+function lengthPrefixed(...units: string[]): string {
+  return units.map((unit) => `${(unit.replaceAll(" ", "").length / 2).toString(16).padStart(8, "0")} ${unit}`).join("")
 }
 
 function frames(baseUs = 0): FlvToFrames {
@@ -42,13 +40,13 @@ describe("video", () => {
       dtsUs: 7_000,
       ptsUs: 7_000,
       isKeyframe: true,
-      nalUnits: [hex(IDR)],
+      units: [hex(IDR)],
     })
   })
 
   test("parameter sets, delimiters and filler are taken out, SEI and all slices stay", () => {
     const frame = frames().pushVideo(0, keyframe("09 f0", SPS, PPS, "0c ff 80", "06 05 01 00 80", IDR), 0)
-    expect(frame?.nalUnits.map(toHex)).toEqual(["0605010080", "65888421", "65888421"])
+    expect(frame?.units.map(toHex)).toEqual(["0605010080", "65888421", "65888421"])
   })
 
   test("the track stays the same object until parameter sets differ", () => {
@@ -66,7 +64,7 @@ describe("video", () => {
     expect([second, third, fourth]).toEqual([first, first, first])
     expect(new Set([first, second, third, fourth]).size).toBe(1)
     expect(header).toBeUndefined()
-    expect(fifth?.pps.map(toHex)).toEqual([OTHER_PPS])
+    expect(fifth?.codec === "h264" && fifth.pps.map(toHex)).toEqual([OTHER_PPS])
     expect([sixth?.widthPx, sixth?.heightPx]).toEqual([320, 240])
   })
 
@@ -106,7 +104,7 @@ describe("video", () => {
   test("NAL unit lengths of two bytes", () => {
     const adapter = new FlvToFrames(0)
     adapter.pushVideo(0, hex(VIDEO_HEADER.replace("1effe1", "1efde1")), 0)
-    expect(adapter.pushVideo(0, hex(`17 01 000000 0004 ${IDR}`), 0)?.nalUnits.map(toHex)).toEqual(["65888421"])
+    expect(adapter.pushVideo(0, hex(`17 01 000000 0004 ${IDR}`), 0)?.units.map(toHex)).toEqual(["65888421"])
   })
 
   test.each([
@@ -185,7 +183,7 @@ describe("frames to bodies", () => {
   }
   const opus: OpusTrack = { kind: "audio", codec: "opus", sampleRateHz: 48_000, channels: 1 }
   const picture = (dtsUs: number, ptsUs: number, isKeyframe: boolean): MediaFrame => {
-    return { track: video, dtsUs, ptsUs, isKeyframe, nalUnits: [hex("0605"), hex(IDR)] }
+    return { track: video, dtsUs, ptsUs, isKeyframe, units: [hex("0605"), hex(IDR)] }
   }
 
   test.each<{ name: string; frame: MediaFrame; timestampMs: number; body: string }>([

@@ -24,6 +24,6 @@ export function frame(type: keyof typeof NAL, ptsFrames: number, dtsFrames = pts
     dtsUs: dtsFrames * 40_000,
     ptsUs: ptsFrames * 40_000,
     isKeyframe: type === "idr",
-    nalUnits: [slice(NAL[type], sizeBytes)],
+    units: [slice(NAL[type], sizeBytes)],
   }
 }

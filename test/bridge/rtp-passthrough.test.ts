@@ -329,5 +329,5 @@ test("frames made of what passed a shuffling link without sets before keyframes 
       return batch === undefined ? [] : toFrames.push(batch)
     })
   expect(passthrough.counters.droppedPackets).toBe(0)
-  expect(frames.map(({ nalUnits }) => nalUnits[0])).toEqual(slices)
+  expect(frames.map(({ units }) => units[0])).toEqual(slices)
 })

@@ -55,7 +55,7 @@ describe("video", () => {
       const out = came.flatMap(({ batch, atMs }) => toFrames.push(batch, atMs))
       out.push(...toFrames.onTimeout(1_000_000))
       const byTime = new Map(frames.map((one) => [one.ptsUs, one]))
-      for (const one of out) expect(one.nalUnits).toEqual(byTime.get(one.ptsUs)?.nalUnits)
+      for (const one of out) expect(one.units).toEqual(byTime.get(one.ptsUs)?.units)
       const times = out.map(({ dtsUs }) => dtsUs)
       expect(times).toEqual(times.toSorted((a, b) => a - b))
       const hurt = new Set(arrivals.filter(({ atMs }) => Number.isNaN(atMs)).map(({ batch }) => batch.ptsUs))

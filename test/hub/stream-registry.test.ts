@@ -264,7 +264,7 @@ describe("lanes", () => {
   } as const
   const OPUS = { kind: "audio", codec: "opus", sampleRateHz: 48_000, channels: 2 } as const
   const DATA = new Uint8Array(4)
-  const picture: VideoFrame = { track: H264, dtsUs: 40, ptsUs: 40, isKeyframe: true, nalUnits: [DATA] }
+  const picture: VideoFrame = { track: H264, dtsUs: 40, ptsUs: 40, isKeyframe: true, units: [DATA] }
   const aac = (ptsUs: number): AacFrame => ({ track: AAC, ptsUs, data: DATA })
   const opus: OpusFrame = { track: OPUS, ptsUs: 0, data: DATA }
 

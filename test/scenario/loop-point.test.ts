@@ -72,8 +72,8 @@ describe.each([0, 60])("with sound that is muxed %i ms late", (soundLateMs) => {
       startsMs.flatMap((_, i) => messages.flatMap((m) => (m.kind === kind ? [i * 100 + m.id] : [])))
     const isKeyframe = (id: number) => (id % 100) % 25 === 0
     const slices = ids("picture").map((id) => toHex(rtmpSlice(id, isKeyframe(id))))
-    expect(sink.pictures.map(({ nalUnits }) => nalUnits.map(toHex).join())).toEqual(slices)
-    expect(viewer.frames.map(({ nalUnits }) => nalUnits.map(toHex).join()).slice(0, slices.length - 1)).toEqual(
+    expect(sink.pictures.map(({ units }) => units.map(toHex).join())).toEqual(slices)
+    expect(viewer.frames.map(({ units }) => units.map(toHex).join()).slice(0, slices.length - 1)).toEqual(
       slices.slice(0, -1),
     )
 
@@ -87,9 +87,7 @@ describe.each([0, 60])("with sound that is muxed %i ms late", (soundLateMs) => {
 
     // In each turn, what was together stays together: second 1.0 of the file, picture 25 and sound 43.
     for (const i of startsMs.keys()) {
-      const shown = sink.pictures.find(
-        ({ nalUnits }) => nalUnits.map(toHex).join() === toHex(rtmpSlice(i * 100 + 25, true)),
-      )
+      const shown = sink.pictures.find(({ units }) => units.map(toHex).join() === toHex(rtmpSlice(i * 100 + 25, true)))
       const id = i * 100 + 43
       const heard = sink.sounds.find(({ data }) => toHex(data) === toHex(Uint8Array.of(id >> 8, id)))
       const distanceMs = (heard?.timestampMs ?? Number.NaN) - (shown?.timestampMs ?? Number.NaN)

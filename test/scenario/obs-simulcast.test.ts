@@ -100,8 +100,7 @@ test("OBS 32's simulcast is told apart by rid, its layers in order, and readers 
     ["0", 640],
     ["1", 320],
   ])
-  const isBest = ({ nalUnits }: { readonly nalUnits: readonly Uint8Array[] }) =>
-    nalUnits.every((unit) => unit[2] === 0x10)
+  const isBest = ({ units }: { readonly units: readonly Uint8Array[] }) => units.every((unit) => unit[2] === 0x10)
   for (const pictures of [sink.pictures, viewer.frames]) {
     expect(pictures.length).toBeGreaterThan(95)
     expect(pictures.every(isBest)).toBe(true)

@@ -23,14 +23,14 @@ function publish(source: RtmpSource, firstId: number, count: number): string[] {
 /** The same by WHIP, without sound. */
 function publishWhip(source: WhipSource, firstId: number, count: number): string[] {
   return Array.from({ length: count }, (_, i) => {
-    const { nalUnits, payloads } = picture(firstId + i, { isKeyframe: i === 0 })
+    const { units, payloads } = picture(firstId + i, { isKeyframe: i === 0 })
     source.send(...source.packets("video", (firstId + i) * FRAME_MS * 90, payloads))
     advance(FRAME_MS)
-    return nalUnits.map(toHex).join(" ")
+    return units.map(toHex).join(" ")
   })
 }
 
-const contents = (sink: RtmpSink) => sink.pictures.map(({ nalUnits }) => nalUnits.map(toHex).join(" "))
+const contents = (sink: RtmpSink) => sink.pictures.map(({ units }) => units.map(toHex).join(" "))
 
 test("a publisher that was lost returns within the time: readers stay, and see where it was away", () => {
   const gateway = new TestGateway()
@@ -74,7 +74,7 @@ test("a viewer stays through the return of a WHIP publisher, also where it asked
   const published = publishWhip(second, 100, 20)
   advance(1_000)
   expect(viewer.endedBecause).toBeUndefined()
-  expect(viewer.frames.slice(-20).map(({ nalUnits }) => nalUnits.map(toHex).join(" "))).toEqual(published)
+  expect(viewer.frames.slice(-20).map(({ units }) => units.map(toHex).join(" "))).toEqual(published)
   expectIntact(gateway, viewer)
 
   second.publisher.onClosed({ type: "closedByPeer" })

@@ -22,7 +22,7 @@ function frames(media: typeof MEDIA): VideoFrame[] {
   return media.flatMap(({ timestampMs, payload }) => adapter.pushVideo(timestampMs, payload, 0) ?? [])
 }
 
-const contentOf = ({ nalUnits }: VideoFrame) => nalUnits.map(toHex).join(" ")
+const contentOf = ({ units }: VideoFrame) => units.map(toHex).join(" ")
 const CONTENTS = PUBLISHED.map(contentOf)
 const ALL = PUBLISHED.map((_, i) => i)
 

@@ -21,7 +21,7 @@ test.each([false, true])(
     const again = source.play(["q", "f"], 20, { swap })
     advance(1_000)
 
-    const seen = sink.pictures.map(({ nalUnits }) => nalUnits.map(toHex).join(" "))
+    const seen = sink.pictures.map(({ units }) => units.map(toHex).join(" "))
     expect(seen.filter((one) => both.f.includes(one))).toEqual(both.f)
     expect(seen.slice(-20)).toEqual(again.f)
     const smallSeen = seen.filter((one) => small.q.includes(one))

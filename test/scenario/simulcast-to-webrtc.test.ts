@@ -17,7 +17,7 @@ function play(source: SimulcastSource, viewer: TestViewer, seconds: number, link
     const before = viewer.frames.length
     source.play(["q", "f"], FPS)
     if (linkBps !== undefined) viewer.sendRemb(linkBps)
-    layers = new Set(viewer.frames.slice(before).map(({ nalUnits }) => (nalUnits.length === 1 ? "q" : "f")))
+    layers = new Set(viewer.frames.slice(before).map(({ units }) => (units.length === 1 ? "q" : "f")))
   }
   return layers
 }

@@ -23,7 +23,7 @@ function publish(source: RtmpSource, count: number, before: (id: number) => void
 
 /** Ids of the pictures that a player saw. */
 const idsOf = (sink: RtmpSink) =>
-  sink.pictures.map(({ nalUnits: [slice] }) => ((slice?.[3] ?? 0) << 8) | (slice?.[4] ?? 0))
+  sink.pictures.map(({ units: [slice] }) => ((slice?.[3] ?? 0) << 8) | (slice?.[4] ?? 0))
 const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i)
 
 test.each([
@@ -108,7 +108,7 @@ test("a subscriber that throws reaches neither the publisher nor the others", ()
   publish(source, 30)
   expect(source.endedBecause).toBeUndefined()
   expect(idsOf(sink)).toEqual(range(0, 30))
-  expect(viewer.frames.map(({ nalUnits }) => nalUnits.map(toHex).join())).toEqual(
+  expect(viewer.frames.map(({ units }) => units.map(toHex).join())).toEqual(
     range(0, 30).map((id) => toHex(rtmpSlice(id, isKeyframe(id)))),
   )
   expect(gateway.bugs.length).toBeGreaterThan(0)

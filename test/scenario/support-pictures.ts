@@ -11,7 +11,7 @@ export interface PictureOptions {
 
 /** A synthetic picture: its slices, which tell it from all others, and its RTP payloads. */
 export interface Picture {
-  readonly nalUnits: readonly Uint8Array[]
+  readonly units: readonly Uint8Array[]
   /** Of a keyframe the first two are SPS and PPS, each in a packet of its own, as libdatachannel and GStreamer send them. */
   readonly payloads: readonly Uint8Array[]
 }
@@ -19,9 +19,9 @@ export interface Picture {
 /** Makes a picture of several slices, some of them longer than a packet. */
 export function picture(id: number, options: PictureOptions = {}): Picture {
   const { isKeyframe = false, sps = SPS_320, slices = 3, sliceBytes = 900 } = options
-  const nalUnits = Array.from({ length: slices }, (_, i) => slice(id, i, isKeyframe, sliceBytes + i * 700))
-  const payloads = nalUnits.flatMap((nalUnit) => packetizeH264([nalUnit]))
-  return { nalUnits, payloads: isKeyframe ? [sps, PPS, ...payloads] : payloads }
+  const units = Array.from({ length: slices }, (_, i) => slice(id, i, isKeyframe, sliceBytes + i * 700))
+  const payloads = units.flatMap((nalUnit) => packetizeH264([nalUnit]))
+  return { units, payloads: isKeyframe ? [sps, PPS, ...payloads] : payloads }
 }
 
 /** Only the first slice begins with macroblock 0: first_mb_in_slice is 0 there (`1`), and 1, 3 or more after it. */

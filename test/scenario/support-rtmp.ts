@@ -3,8 +3,10 @@ import { join } from "node:path"
 import { parseAudioTag } from "../../src/flv/audio-tag.ts"
 import { parseVideoTag } from "../../src/flv/video-tag.ts"
 import { parseStreamName } from "../../src/hub/stream-name.ts"
+import type { FlvSubscriber } from "../../src/io/flv-subscriber.ts"
+import type { RtmpOutput } from "../../src/io/rtmp/flv-output.ts"
 import { RtmpPublisher } from "../../src/io/rtmp/publisher.ts"
-import { type ReaderOutput, RtmpReader } from "../../src/io/rtmp/reader.ts"
+import { createRtmpReader } from "../../src/io/rtmp/reader.ts"
 import { ByteReader, concat } from "../../src/media/bytes.ts"
 import { parseAvcConfig, serializeAvcConfig } from "../../src/media/h264.ts"
 import { ChunkReader } from "../../src/rtmp/chunk-reader.ts"
@@ -135,13 +137,13 @@ export interface SeenPicture {
   readonly timestampMs: number
   readonly compositionTimeMs: number
   readonly isKeyframe: boolean
-  readonly nalUnits: readonly Uint8Array[]
+  readonly units: readonly Uint8Array[]
 }
 
 /** A player: what the reader sends is taken apart again; while `isStalled` its connection takes nothing. */
-export class RtmpSink implements ReaderOutput {
+export class RtmpSink implements RtmpOutput {
   readonly seen: SeenMessage[] = []
-  readonly reader: RtmpReader
+  readonly reader: FlvSubscriber
   endedBecause: string | undefined
   isStalled = false
   readonly #gateway: TestGateway
@@ -153,7 +155,7 @@ export class RtmpSink implements ReaderOutput {
     const chunkSize = controlMessage(MESSAGE_TYPE.setChunkSize, RTMP_SERVER_DEFAULTS.chunkSizeBytes)
     this.#chunks.push(serializeMessage(chunkSize, 128), () => undefined)
     const address = { app: "live", stream: "cam1", token: undefined }
-    this.reader = new RtmpReader(
+    this.reader = createRtmpReader(
       { type: "playRequested", streamId: 1, fourCcList, ...address },
       {
         ...gateway,
@@ -161,7 +163,7 @@ export class RtmpSink implements ReaderOutput {
         id: "reader",
         remoteAddress: undefined,
         output: this,
-        maxQueueBytes,
+        limits: { maxQueueBytes, maxDelayMs: 4_000, slowTimeoutMs: 10_000 },
         onError: gateway.onBug,
         onEnded: (reason) => {
           this.endedBecause = reason
@@ -205,7 +207,7 @@ export class RtmpSink implements ReaderOutput {
         this.seen.push({ type: "videoConfig", timestampMs, sps: parseAvcConfig(tag.record).sps })
       if (tag.type !== "frame") return
       const { isKeyframe, compositionTimeMs, data } = tag
-      this.seen.push({ type: "picture", timestampMs, isKeyframe, compositionTimeMs, nalUnits: splitNalUnits(data) })
+      this.seen.push({ type: "picture", timestampMs, isKeyframe, compositionTimeMs, units: splitNalUnits(data) })
     } else if (typeId === MESSAGE_TYPE.audio) {
       const tag = parseAudioTag(payload)
       if (tag.type === "config") this.seen.push({ type: "audioConfig", timestampMs, config: tag.config })
@@ -216,9 +218,9 @@ export class RtmpSink implements ReaderOutput {
 
 function splitNalUnits(data: Uint8Array): Uint8Array[] {
   const reader = new ByteReader(data)
-  const nalUnits: Uint8Array[] = []
-  while (reader.remaining > 0) nalUnits.push(reader.take(reader.u32()))
-  return nalUnits
+  const units: Uint8Array[] = []
+  while (reader.remaining > 0) units.push(reader.take(reader.u32()))
+  return units
 }
 
 const ADMISSION = { name: parseStreamName("live", "cam1"), grant: { identity: TOKEN, ended: () => {} } }

@@ -63,7 +63,7 @@ export class SimulcastSource implements PublisherSession {
 
   #send(rid: Rid, id: number, isKeyframe: boolean, swap: boolean): string {
     const layer = this.#layers[rid]
-    const { nalUnits, payloads } = picture(id + layer.mark, { ...this.#options[rid], isKeyframe, sps: layer.sps })
+    const { units, payloads } = picture(id + layer.mark, { ...this.#options[rid], isKeyframe, sps: layer.sps })
     const timestamp = (layer.ticks + id * FRAME_MS * 90) >>> 0
     const packets = payloads.map((payload, i) => {
       const sequenceNumber = layer.number++ & 0xffff
@@ -75,6 +75,6 @@ export class SimulcastSource implements PublisherSession {
       const batch = layer.passthrough.push(packet, this.#stream.timelineUs(this.lastMediaMs))
       if (batch !== undefined) this.#stream.pushPackets(batch, rid)
     }
-    return nalUnits.map(toHex).join(" ")
+    return units.map(toHex).join(" ")
   }
 }

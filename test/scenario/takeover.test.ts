@@ -31,11 +31,11 @@ function publishWhip(
   send: (packets: Uint8Array[], i: number) => void = (packets) => source.send(...packets),
 ): string[] {
   return Array.from({ length: count }, (_, i) => {
-    const { nalUnits, payloads } = picture(firstId + i, { isKeyframe: i % KEYFRAME_INTERVAL === 0, sps: SPS_640 })
+    const { units, payloads } = picture(firstId + i, { isKeyframe: i % KEYFRAME_INTERVAL === 0, sps: SPS_640 })
     send(source.packets("video", i * FRAME_MS * 90, payloads), i)
     source.send(...source.packets("audio", i * FRAME_MS * 48, [Uint8Array.of(0xfc, firstId + i)]))
     advance(FRAME_MS)
-    return nalUnits.map(toHex).join(" ")
+    return units.map(toHex).join(" ")
   })
 }
 
@@ -57,8 +57,8 @@ function expectOneClock(viewer: TestViewer): void {
   expect(Math.max(...steps)).toBeLessThan(48_000 / 2)
 }
 
-const contents = (list: readonly { readonly nalUnits: readonly Uint8Array[] }[]) =>
-  list.map(({ nalUnits }) => nalUnits.map(toHex).join(" "))
+const contents = (list: readonly { readonly units: readonly Uint8Array[] }[]) =>
+  list.map(({ units }) => units.map(toHex).join(" "))
 
 test("from RTMP to WHIP and back: viewers stay, numbers and times go on, readers get each new header", () => {
   const gateway = new TestGateway()

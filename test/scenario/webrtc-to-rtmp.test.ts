@@ -49,7 +49,7 @@ function broadcast(
 
 const keyframeEvery = (interval: number) => (id: number) => ({ isKeyframe: id % interval === 0 })
 const soundOf = (id: number, part: number) => Uint8Array.of(0xfc, id >> 8, id, part)
-const contentOf = ({ nalUnits }: { readonly nalUnits: readonly Uint8Array[] }) => nalUnits.map(toHex).join(" ")
+const contentOf = ({ units }: { readonly units: readonly Uint8Array[] }) => units.map(toHex).join(" ")
 const contents = (pictures: readonly (Picture | SeenPicture)[]) => pictures.map(contentOf)
 
 /** Messages of each kind rise strictly in milliseconds, and headers come no later than what they are for. */

@@ -41,12 +41,12 @@ function play(source: WhipSource, sent: readonly Sent[], onTime: (atMs: number) 
 
 /** Pictures by their ids; whatever is no picture that was sent is -1. */
 function idsOf(viewer: TestViewer): number[] {
-  return viewer.frames.map(({ nalUnits, isKeyframe }) => {
-    const [first] = nalUnits
+  return viewer.frames.map(({ units, isKeyframe }) => {
+    const [first] = units
     const id = ((first?.[2] ?? 0) << 8) | (first?.[3] ?? 0)
-    const sent = picture(id, { isKeyframe }).nalUnits
+    const sent = picture(id, { isKeyframe }).units
     const isSame =
-      sent.length === nalUnits.length && sent.every((nalUnit, i) => equalBytes(nalUnit, nalUnits[i] as Uint8Array))
+      sent.length === units.length && sent.every((nalUnit, i) => equalBytes(nalUnit, units[i] as Uint8Array))
     return isSame ? id : -1
   })
 }

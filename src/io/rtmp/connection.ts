@@ -1,16 +1,18 @@
 import { randomBytes } from "node:crypto"
 import type { Socket } from "node:net"
 import type { AccessControl } from "../../access/access.ts"
+import type { FlvFeedLimits } from "../../bridge/flv-feed.ts"
 import { type ErrorCode, GatewayError } from "../../errors.ts"
 import type { StreamRegistry } from "../../hub/stream-registry.ts"
 import type { RtmpPlayRequested, RtmpPublishRequested, RtmpServerEvent } from "../../rtmp/server-events.ts"
 import type { RtmpPlayRefusal, RtmpRefusal, RtmpServerOptions } from "../../rtmp/server-options.ts"
 import { RtmpServerSession } from "../../rtmp/server-session.ts"
+import type { FlvSubscriber } from "../flv-subscriber.ts"
 import { type Logger, sessionLabel } from "../log.ts"
 import { type Admission, Admissions } from "./admissions.ts"
 import type { RtmpMessageCache } from "./message-cache.ts"
 import { RtmpPublisher } from "./publisher.ts"
-import { RtmpReader } from "./reader.ts"
+import { createRtmpReader } from "./reader.ts"
 import { loggableName } from "./requested-name.ts"
 import { SocketOutput } from "./socket-output.ts"
 
@@ -22,7 +24,7 @@ export interface ConnectionContext {
   readonly nowMs: () => number
   readonly sessionOptions: RtmpServerOptions
   readonly messages: RtmpMessageCache
-  readonly readerQueueMaxBytes: number
+  readonly readerLimits: FlvFeedLimits
 }
 
 /** One TCP connection: the socket, the session machine, and the publications and playbacks on it. */
@@ -35,7 +37,7 @@ export class RtmpConnection {
   readonly #session: RtmpServerSession
   readonly #admissions: Admissions
   readonly #publishers = new Map<number, RtmpPublisher>()
-  readonly #readers = new Map<number, RtmpReader>()
+  readonly #readers = new Map<number, FlvSubscriber>()
   #timer: NodeJS.Timeout | undefined
   #timerAtMs = 0
   #isEnding = false
@@ -107,7 +109,7 @@ export class RtmpConnection {
         this.#publishers.get(event.streamId)?.onMedia(event)
         return
       case "receiveChanged":
-        this.#readers.get(event.streamId)?.onReceiveChanged(event)
+        this.#readers.get(event.streamId)?.want(event.kind, event.enabled)
         return
       case "publishEnded":
         this.#admissions.giveUp(event.streamId)
@@ -166,8 +168,8 @@ export class RtmpConnection {
 
   #play(request: RtmpPlayRequested, admission: Admission): void {
     const { streamId } = request
-    const { registry, nowMs, messages, readerQueueMaxBytes } = this.#context
-    const reader = new RtmpReader(request, {
+    const { registry, nowMs, messages, readerLimits } = this.#context
+    const reader = createRtmpReader(request, {
       ...admission,
       remoteAddress: this.#remoteAddress,
       registry,
@@ -175,7 +177,7 @@ export class RtmpConnection {
       messages,
       output: this.#output,
       logger: this.#logger.child({ session: sessionLabel(admission.id) }),
-      maxQueueBytes: readerQueueMaxBytes,
+      limits: readerLimits,
       onEnded: (reason) => this.#endStream(streamId, reason),
       onError: (error) => this.#fail(error),
     })

@@ -91,7 +91,8 @@ export class RtmpPublisher implements PublisherSession {
       if (frame === undefined) return
       this.#totals.videoFrames++
       if (this.#frames.hasBFrames) this.#warnOnce(B_FRAMES)
-      if (frame.track.sps.some((sps) => !PROFILES_OF_BROWSERS.has(sps[1]))) this.#warnOnce(PROFILE)
+      if (frame.track.codec === "h264" && frame.track.sps.some((sps) => !PROFILES_OF_BROWSERS.has(sps[1])))
+        this.#warnOnce(PROFILE)
       this.#stream.pushFrame(frame)
     } else {
       const frame = this.#frames.pushAudio(timestampMs, payload, nowMs)

@@ -17,6 +17,8 @@ export interface RtmpServerConfig {
   readonly idleTimeoutMs: number
   readonly maxMessageBytes: number
   readonly readerQueueMaxBytes: number
+  readonly readerMaxDelayMs: number
+  readonly readerSlowTimeoutMs: number
 }
 
 /** What the RTMP server works with. */
@@ -48,7 +50,11 @@ export function startRtmpServer(config: RtmpServerConfig, dependencies: RtmpServ
     ...dependencies,
     sessionOptions,
     messages: new RtmpMessageCache(sessionOptions.chunkSizeBytes),
-    readerQueueMaxBytes: config.readerQueueMaxBytes,
+    readerLimits: {
+      maxQueueBytes: config.readerQueueMaxBytes,
+      maxDelayMs: config.readerMaxDelayMs,
+      slowTimeoutMs: config.readerSlowTimeoutMs,
+    },
   }
   const connections = new Set<RtmpConnection>()
   const countRefusal = refusalCounter(dependencies)

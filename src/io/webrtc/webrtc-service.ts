@@ -5,7 +5,6 @@ import type { LiveStream } from "../../hub/live-stream.ts"
 import type { StreamName } from "../../hub/stream-name.ts"
 import type { StreamRegistry } from "../../hub/stream-registry.ts"
 import type { VideoCodec } from "../../media/codec.ts"
-import { isVideoTrack } from "../../media/frame.ts"
 import { type AnsweredMedia, type AvailableMedia, answerPlay, answerPublish } from "../../sdp/answer.ts"
 import { acceptAnswer, createOffer } from "../../sdp/counter-offer.ts"
 import { type Offer, parseOffer } from "../../sdp/offer.ts"
@@ -288,7 +287,7 @@ function videoFacts(stream: LiveStream): { readonly codec: VideoCodec; readonly 
   const codec = stream.videoCodec ?? "h264"
   if (codec !== "h264") return { codec }
   for (const track of stream.tracks) {
-    const profileIdc = isVideoTrack(track) ? track.sps[0]?.[1] : undefined
+    const profileIdc = track.codec === "h264" ? track.sps[0]?.[1] : undefined
     if (profileIdc !== undefined) return { codec, profileIdc }
   }
   return { codec }

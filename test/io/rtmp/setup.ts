@@ -34,7 +34,14 @@ export async function startRtmpSetup(
   const registry = new StreamRegistry(noConverters, { ...bounds, keyframeRequestIntervalMs: 1_000 })
   const defaults = { host: "127.0.0.1", port: 0, maxConnections: 20, setupTimeoutMs: 5_000, idleTimeoutMs: 30_000 }
   const server = await startRtmpServer(
-    { ...defaults, maxMessageBytes: 1e6, readerQueueMaxBytes: 1e6, ...config },
+    {
+      ...defaults,
+      maxMessageBytes: 1e6,
+      readerQueueMaxBytes: 1e6,
+      readerMaxDelayMs: 4_000,
+      readerSlowTimeoutMs: 10_000,
+      ...config,
+    },
     { registry, access, logger, nowMs: () => performance.now() },
   )
   scope.defer(() => server.close(0))

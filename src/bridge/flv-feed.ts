@@ -1,0 +1,217 @@
+import type { LiveStream } from "../hub/live-stream.ts"
+import type { VideoCodec } from "../media/codec.ts"
+import { type AudioFrame, decodingTimeUs, isVideoFrame, type MediaFrame, type Track } from "../media/frame.ts"
+import { type FlvContents, flvMetadata } from "./frames-to-flv.ts"
+
+/** What the receiver of a feed can use. */
+export interface FlvAcceptance {
+  /** Opus as the publisher sends it; otherwise it gets AAC. */
+  readonly opus: boolean
+  /** Video codecs; of a stream in another one the receiver gets the sound alone. */
+  takesVideo(codec: VideoCodec): boolean
+}
+
+/** Bounds for a receiver that is slower than the stream. */
+export interface FlvFeedLimits {
+  /** More than this waiting, and frames are dropped up to a later keyframe. */
+  readonly maxQueueBytes: number
+  /** The same in time: live video that is later than this is better skipped. */
+  readonly maxDelayMs: number
+  /** A receiver that does not take what waits within this time is given up. */
+  readonly slowTimeoutMs: number
+}
+
+/** Where a feed goes: a connection, a response, a file. */
+export interface FlvReceiver {
+  /** Bytes that wait to be sent. */
+  readonly queuedBytes: number
+  /** For how long the oldest of them have been waiting. */
+  readonly delayMs: number
+  /** Takes the properties of `onMetaData`; comes first. */
+  metadata(values: ReadonlyMap<string, number | boolean>, timeUs: number): void
+  /** Takes a track, before its first frame. */
+  track(track: Track, timeUs: number): void
+  frame(frame: MediaFrame): void
+  /** The feed has ended by itself: the receiver is too slow, or the stream is not any more what the metadata said. */
+  ended(reason: string): void
+}
+
+/** What a feed did. */
+export interface FlvFeedTotals {
+  readonly videoFrames: number
+  readonly audioFrames: number
+  readonly droppedFrames: number
+}
+
+/**
+ * Chooses what of a live stream goes to one receiver of RTMP or FLV: metadata, tracks and frames in the order of decoding time, beginning
+ * with the cached group of pictures. Pictures begin with a keyframe, sound not before them; a receiver that is too slow goes on with a later
+ * keyframe.
+ */
+export class FlvFeed {
+  readonly #stream: LiveStream
+  readonly #accepts: FlvAcceptance
+  readonly #limits: FlvFeedLimits
+  readonly #nowMs: () => number
+  readonly #receiver: FlvReceiver
+  readonly #audioCodec: "aac" | "opus"
+  readonly #startedAtMs: number
+  readonly #unsubscribe: (() => void)[] = []
+  readonly #totals = { videoFrames: 0, audioFrames: 0, droppedFrames: 0 }
+  readonly #lastTrack: { video: Track | undefined; audio: Track | undefined } = { video: undefined, audio: undefined }
+  readonly #isWanted = { video: true, audio: true }
+  /** Frames from the cache, until both kinds are there and can be sent in the order of time. */
+  #replay: MediaFrame[] | undefined
+  /** What the metadata said; undefined before it was sent. */
+  #announced: FlvContents | undefined
+  #waitsForKeyframe = true
+  #firstPictureUs: number | undefined
+  #droppingSinceMs: number | undefined
+  #isEnded = false
+
+  constructor(
+    stream: LiveStream,
+    accepts: FlvAcceptance,
+    limits: FlvFeedLimits,
+    nowMs: () => number,
+    receiver: FlvReceiver,
+  ) {
+    this.#stream = stream
+    this.#accepts = accepts
+    this.#limits = limits
+    this.#nowMs = nowMs
+    this.#receiver = receiver
+    this.#startedAtMs = nowMs()
+    const source = stream.sources.audio
+    this.#audioCodec = accepts.opus && (source === "opus" || source === "packets") ? "opus" : "aac"
+  }
+
+  get totals(): FlvFeedTotals {
+    return this.#totals
+  }
+
+  /** The tracks that the receiver got last. */
+  get tracks(): Track[] {
+    return [this.#lastTrack.video, this.#lastTrack.audio].filter((track) => track !== undefined)
+  }
+
+  /** Begins to send. */
+  start(): void {
+    const { videoFrames, aacFrames, opusFrames, passedAudioFrames } = this.#stream.lanes
+    const replay: MediaFrame[] = []
+    this.#replay = replay
+    const take = (frame: MediaFrame) => this.#onFrame(frame)
+    this.#unsubscribe.push(videoFrames.subscribe(take, { replay: true }))
+    const audio: (frame: AudioFrame) => void = (frame) => this.#onFrame(frame as MediaFrame)
+    if (this.#audioCodec === "opus") this.#unsubscribe.push(opusFrames.subscribe(audio, { replay: true }))
+    else this.#unsubscribe.push(aacFrames.subscribe(audio, { replay: true }))
+    this.#unsubscribe.push(passedAudioFrames.subscribe(audio, { replay: true }))
+    this.#replay = undefined
+    for (const frame of replay.sort((a, b) => decodingTimeUs(a) - decodingTimeUs(b))) this.#onFrame(frame)
+    if (this.#waitsForKeyframe && !this.#isEnded) this.#stream.requestKeyframe(this.#nowMs())
+  }
+
+  /** Stops; nothing reaches the receiver afterwards. Does nothing the second time. */
+  stop(): void {
+    this.#isEnded = true
+    for (const unsubscribe of this.#unsubscribe.splice(0)) unsubscribe()
+  }
+
+  /** The receiver turns a kind off or on. */
+  want(kind: Track["kind"], isWanted: boolean): void {
+    this.#isWanted[kind] = isWanted
+    if (kind === "video" && !isWanted) this.#waitsForKeyframe = true
+  }
+
+  /** The stream's codec has changed: receivers hold on to what was announced at the beginning. */
+  onCodecChange(): void {
+    if (this.#announced === undefined || this.#announced.video === this.#pictures) return
+    this.#end("the codec of the video has changed: play the stream again")
+  }
+
+  #end(reason: string): void {
+    if (this.#isEnded) return
+    this.stop()
+    this.#receiver.ended(reason)
+  }
+
+  #onFrame(frame: MediaFrame): void {
+    if (this.#isEnded) return
+    if (this.#replay !== undefined) this.#replay.push(frame)
+    else this.#take(frame)
+  }
+
+  #take(frame: MediaFrame): void {
+    const { kind } = frame.track
+    if (!this.#isWanted[kind] || this.#isBeforePicture(frame)) return
+    if (isVideoFrame(frame) && this.#pictures === undefined) return
+    if (this.#mustDrop(frame)) {
+      this.#totals.droppedFrames++
+      return
+    }
+    if (isVideoFrame(frame)) {
+      if (this.#waitsForKeyframe && !frame.isKeyframe) {
+        this.#stream.requestKeyframe(this.#nowMs())
+        return
+      }
+      this.#waitsForKeyframe = false
+      this.#totals.videoFrames++
+    } else this.#totals.audioFrames++
+    const timeUs = decodingTimeUs(frame)
+    if (this.#announced === undefined) this.#announce(frame.track, timeUs)
+    if (this.#lastTrack[kind] !== frame.track) {
+      this.#lastTrack[kind] = frame.track
+      this.#receiver.track(frame.track, timeUs)
+    }
+    this.#receiver.frame(frame)
+  }
+
+  /** Sound before the first picture: players count from the first frame, and pictures must lie at the frames' distance from it. */
+  #isBeforePicture(frame: MediaFrame): boolean {
+    if (!this.#isWanted.video || this.#pictures === undefined) return false
+    if (isVideoFrame(frame)) {
+      if (this.#firstPictureUs === undefined && frame.isKeyframe) this.#firstPictureUs = frame.ptsUs
+      return false
+    }
+    if (this.#firstPictureUs !== undefined) return frame.ptsUs < this.#firstPictureUs
+    return this.#nowMs() - this.#startedAtMs < MAX_PICTURE_WAIT_MS
+  }
+
+  /** The codec of the pictures that the receiver can have, undefined for none. */
+  get #pictures(): VideoCodec | undefined {
+    const { sources, videoCodec } = this.#stream
+    if (sources.video === undefined || videoCodec === undefined) return undefined
+    return this.#accepts.takesVideo(videoCodec) ? videoCodec : undefined
+  }
+
+  /** A receiver that is too slow gets nothing until its queue is nearly empty, then goes on with a keyframe. */
+  #mustDrop(frame: MediaFrame): boolean {
+    const { queuedBytes, delayMs } = this.#receiver
+    const { maxQueueBytes, maxDelayMs, slowTimeoutMs } = this.#limits
+    if (this.#droppingSinceMs === undefined) {
+      if (queuedBytes <= maxQueueBytes && delayMs <= maxDelayMs) return false
+      this.#droppingSinceMs = this.#nowMs()
+      this.#waitsForKeyframe = true
+      return true
+    }
+    if (queuedBytes <= maxQueueBytes / 8 && delayMs <= maxDelayMs / 8) {
+      this.#droppingSinceMs = undefined
+      return isVideoFrame(frame) && !frame.isKeyframe
+    }
+    if (this.#nowMs() - this.#droppingSinceMs > slowTimeoutMs) this.#end("the reader is too slow")
+    return true
+  }
+
+  #announce(first: Track, timeUs: number): void {
+    const { audio } = this.#stream.sources
+    const passed = first.kind === "audio" && first.codec !== "aac" && first.codec !== "opus" ? first.codec : undefined
+    this.#announced = {
+      video: this.#pictures,
+      audio: passed ?? (audio === undefined || audio === "passed" ? undefined : this.#audioCodec),
+    }
+    this.#receiver.metadata(flvMetadata(this.#announced, [...this.#stream.tracks, first]), timeUs)
+  }
+}
+
+/** A receiver gets sound alone when no keyframe comes for longer. */
+const MAX_PICTURE_WAIT_MS = 3_000

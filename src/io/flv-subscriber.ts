@@ -1,0 +1,146 @@
+import { type FlvAcceptance, FlvFeed, type FlvFeedLimits, type FlvReceiver } from "../bridge/flv-feed.ts"
+import type { LiveStream } from "../hub/live-stream.ts"
+import type { Protocol, SessionFacts, StreamEvent, SubscriberSession } from "../hub/session.ts"
+import { CODEC_TITLES } from "../media/codec.ts"
+import type { MediaFrame, Track } from "../media/frame.ts"
+import { RateMeter } from "../media/rate-meter.ts"
+import type { Logger } from "./log.ts"
+
+/** Where the bytes of a subscriber go. Methods that send return how many bytes they queued. */
+export interface FlvOutput {
+  readonly queuedBytes: number
+  /** For how long the oldest of them have been waiting. */
+  readonly delayMs: number
+  metadata(values: ReadonlyMap<string, number | boolean>, timeUs: number): number
+  track(track: Track, timeUs: number): number
+  frame(frame: MediaFrame): number
+}
+
+/** How a subscriber is set up. */
+export interface FlvSubscriberOptions {
+  readonly id: string
+  readonly protocol: Protocol
+  readonly transport: SessionFacts["transport"]
+  /** What the log calls it: reader, push, recording. */
+  readonly role: string
+  readonly remoteAddress: string | undefined
+  readonly stream: LiveStream
+  readonly accepts: FlvAcceptance
+  readonly limits: FlvFeedLimits
+  readonly output: FlvOutput
+  readonly logger: Logger
+  readonly nowMs: () => number
+  /** The stream is over, or the receiver too slow: end the connection. Not called after `stop`. */
+  readonly onEnded: (reason: string) => void
+  /** An error while a frame was being sent, which must not reach the publisher. */
+  readonly onError: (error: unknown) => void
+  /** Called once, when it is over for whatever reason. */
+  readonly onStopped?: (facts: { readonly reason: string; readonly durationMs: number; readonly bytes: number }) => void
+}
+
+/** One receiver of a live stream in FLV's terms, whatever carries them: what RTMP readers, pushes, HTTP-FLV viewers and recordings share. */
+export class FlvSubscriber implements SubscriberSession, FlvReceiver {
+  readonly id: string
+  readonly protocol: Protocol
+  readonly #options: FlvSubscriberOptions
+  readonly #logger: Logger
+  readonly #feed: FlvFeed
+  readonly #startedAtMs: number
+  readonly #rate = new RateMeter()
+  #bytes = 0
+  #isStopped = false
+
+  /** Joins the stream. Throws `session.limit`. */
+  constructor(options: FlvSubscriberOptions) {
+    const { stream, accepts, limits, nowMs } = options
+    this.id = options.id
+    this.protocol = options.protocol
+    this.#options = options
+    this.#logger = options.logger.child({ stream: stream.name })
+    this.#startedAtMs = nowMs()
+    this.#feed = new FlvFeed(stream, accepts, limits, nowMs, this)
+    stream.addSubscriber(this)
+    this.#logger.info(`${options.role} connected`)
+  }
+
+  get queuedBytes(): number {
+    return this.#options.output.queuedBytes
+  }
+
+  get delayMs(): number {
+    return this.#options.output.delayMs
+  }
+
+  /** Begins to send. */
+  start(): void {
+    this.#feed.start()
+  }
+
+  /** The receiver turns a kind off or on. */
+  want(kind: Track["kind"], isWanted: boolean): void {
+    this.#feed.want(kind, isWanted)
+  }
+
+  metadata(values: ReadonlyMap<string, number | boolean>, timeUs: number): void {
+    this.#send(() => this.#options.output.metadata(values, timeUs))
+  }
+
+  track(track: Track, timeUs: number): void {
+    this.#send(() => this.#options.output.track(track, timeUs))
+  }
+
+  frame(frame: MediaFrame): void {
+    this.#send(() => this.#options.output.frame(frame))
+  }
+
+  /** The feed has ended by itself. */
+  ended(reason: string): void {
+    this.end(reason)
+  }
+
+  /** The hub or an administrator ends it. */
+  end(reason: string): void {
+    if (this.#isStopped) return
+    this.stop(reason)
+    this.#options.onEnded(reason)
+  }
+
+  /** Leaves the stream; does nothing the second time. */
+  stop(reason: string): void {
+    if (this.#isStopped) return
+    this.#isStopped = true
+    this.#feed.stop()
+    const { stream, nowMs, role, onStopped } = this.#options
+    stream.removeSubscriber(this)
+    const durationMs = Math.round(nowMs() - this.#startedAtMs)
+    this.#logger.info({ reason, durationMs, bytes: this.#bytes, ...this.#feed.totals }, `${role} gone`)
+    onStopped?.({ reason, durationMs, bytes: this.#bytes })
+  }
+
+  onStreamEvent({ type }: StreamEvent): void {
+    if (type === "codec") this.#feed.onCodecChange()
+  }
+
+  describe(nowMs: number): SessionFacts {
+    return {
+      remoteAddress: this.#options.remoteAddress,
+      transport: this.#options.transport,
+      startedAtMs: this.#startedAtMs,
+      bytes: this.#bytes,
+      bitrateBps: this.#rate.bitrateBps(nowMs),
+      droppedFrames: this.#feed.totals.droppedFrames,
+      codecs: this.#feed.tracks.map(({ codec }) => CODEC_TITLES[codec]),
+    }
+  }
+
+  #send(write: () => number): void {
+    if (this.#isStopped) return
+    try {
+      const bytes = write()
+      this.#bytes += bytes
+      this.#rate.add(bytes, this.#options.nowMs())
+    } catch (error) {
+      this.#options.onError(error)
+    }
+  }
+}
