@@ -15,6 +15,9 @@ export const STATUS_OF: Readonly<Record<ErrorCode, ContentfulStatusCode>> = {
   "rtmp.amf": 400,
   "rtmp.command": 400,
   "rtmp.timeout": 408,
+  "rtmp.url": 400,
+  "rtmp.unreachable": 502,
+  "rtmp.refused": 502,
   "flv.tag": 400,
   "rtp.packet": 400,
   "rtp.payload": 400,
@@ -93,6 +96,7 @@ const TITLES: Readonly<Record<number, string>> = {
   428: "Precondition Required",
   429: "Too Many Requests",
   500: "Internal Server Error",
+  502: "Bad Gateway",
   503: "Service Unavailable",
 }
 

@@ -1,0 +1,37 @@
+import type { GatewayError } from "../errors.ts"
+import type { RtmpMedia, RtmpMetadata } from "./server-events.ts"
+
+/** What an `RtmpClientSession` wants done (`send`, `close`) or has noticed (all others). */
+export type RtmpClientEvent =
+  | { readonly type: "send"; readonly bytes: Uint8Array }
+  | RtmpEstablished
+  | RtmpMetadata
+  | RtmpMedia
+  | RtmpRedirected
+  | { readonly type: "ended"; readonly reason: string }
+  | RtmpClientClose
+
+/** The server agreed: media may be sent on the message stream, or comes on it. */
+export interface RtmpEstablished {
+  readonly type: "established"
+  readonly streamId: number
+  /** FourCC codes that the server said it takes (Enhanced RTMP); empty for a server that does not know of them. */
+  readonly fourCcs: ReadonlySet<string>
+}
+
+/**
+ * The server wants the client elsewhere: a redirect instead of an answer to `connect`, or a reconnect request at any time. A `close`
+ * follows.
+ */
+export interface RtmpRedirected {
+  readonly type: "redirected"
+  /** As the server wrote it, with application and maybe without stream; undefined means the same address again. */
+  readonly tcUrl: string | undefined
+}
+
+/** The session is over: send what is queued and close the connection. `error` is set where it failed. */
+export interface RtmpClientClose {
+  readonly type: "close"
+  readonly reason: string
+  readonly error?: GatewayError
+}
