@@ -133,6 +133,11 @@ export class LiveStream {
     return Math.round((nowMs - this.startedAtMs) * 1000)
   }
 
+  /** Whether it has gone on for so long that its publisher has sent something of all that it sends. */
+  isSettled(nowMs: number): boolean {
+    return this.timelineUs(nowMs) > SETTLED_US
+  }
+
   /** Where a publisher that begins now stands on the timeline: at this moment, or right after what the lanes hold already. */
   startUs(nowMs: number): number {
     let startUs = this.timelineUs(nowMs)
@@ -290,6 +295,8 @@ export class LiveStream {
   }
 }
 
+/** A publisher may begin with one kind and send the other a moment later. */
+const SETTLED_US = 3_000_000
 /** About one frame. */
 const PUBLISHER_GAP_US = 40_000
 

@@ -82,6 +82,11 @@ export class StreamRegistry {
     throw new GatewayError("stream.not_live", message)
   }
 
+  /** The stream of a name, also one that waits for its publisher; undefined where there is none. */
+  get(name: StreamName): LiveStream | undefined {
+    return this.#streams.get(name)
+  }
+
   /** All streams, oldest first, those included that wait for their publisher. */
   list(): LiveStream[] {
     return [...this.#streams.values()]

@@ -244,11 +244,10 @@ export class WebRtcService {
     }
   }
 
-  /** What the stream has; a publisher may begin with one kind and send the other a moment later, so that takes a while to tell. */
+  /** What the stream has, which takes a while to tell. */
   #available(stream: LiveStream): AvailableMedia {
     const { audio, video } = stream.sources
-    const isSettled = stream.timelineUs(this.#options.nowMs()) > SETTLED_US
-    const isSoundOnly = audio !== undefined && video === undefined && isSettled
+    const isSoundOnly = audio !== undefined && video === undefined && stream.isSettled(this.#options.nowMs())
     const isMute = video === "packets" && audio === undefined
     return { audio: !isMute, video: isSoundOnly ? false : videoFacts(stream) }
   }
@@ -292,9 +291,6 @@ function videoFacts(stream: LiveStream): { readonly codec: VideoCodec; readonly 
   }
   return { codec }
 }
-
-/** By then a publisher has sent something of all that it sends. */
-const SETTLED_US = 3_000_000
 
 function localTracks(): { audio: LocalTrack; video: LocalTrack } {
   const streamId = "whipstitch"
