@@ -26,6 +26,10 @@ export function isH265KeyframeType(type: number): boolean {
 /** What a sequence parameter set says. */
 export interface H265SpsFacts extends PictureSize {
   readonly spsId: number
+  /** general_profile_idc: 1 for Main, 2 for Main 10. */
+  readonly profileIdc: number
+  /** sps_max_num_reorder_pics of the whole stream: how many pictures a decoder holds back. */
+  readonly maxReorderFrames: number
 }
 
 /** Reads a sequence parameter set, NAL header included (ITU-T H.265 section 7.3.2.2); undefined where it is none or damaged. */
@@ -55,7 +59,7 @@ function readSps(reader: BitReader): H265SpsFacts {
   reader.skip(4) // sps_video_parameter_set_id
   const maxSubLayersMinus1 = reader.bits(3)
   reader.skip(1) // sps_temporal_id_nesting_flag
-  skipProfileTierLevel(reader, maxSubLayersMinus1)
+  const profileIdc = readProfileTierLevel(reader, maxSubLayersMinus1)
   const spsId = reader.ue()
   const chromaFormat = reader.ue()
   if (chromaFormat === 3) reader.skip(1) // separate_colour_plane_flag
@@ -64,16 +68,33 @@ function readSps(reader: BitReader): H265SpsFacts {
   const [left, right, top, bottom] = reader.flag() ? [reader.ue(), reader.ue(), reader.ue(), reader.ue()] : [0, 0, 0, 0]
   const cropX = chromaFormat === 1 || chromaFormat === 2 ? 2 : 1
   const cropY = chromaFormat === 1 ? 2 : 1
+  for (let i = 0; i < 3; i++) reader.ue() // bit depths, log2_max_pic_order_cnt_lsb_minus4
   return {
     spsId,
+    profileIdc,
+    maxReorderFrames: readReorderFrames(reader, maxSubLayersMinus1),
     widthPx: codedWidthPx - (left + right) * cropX,
     heightPx: codedHeightPx - (top + bottom) * cropY,
   }
 }
 
-/** ITU-T H.265 section 7.3.3. */
-function skipProfileTierLevel(reader: BitReader, maxSubLayersMinus1: number): void {
-  reader.skip(PROFILE_BITS + LEVEL_BITS)
+/** The ordering information of the highest temporal layer, which stands last; without one for each there is one for all. */
+function readReorderFrames(reader: BitReader, maxSubLayersMinus1: number): number {
+  const count = reader.flag() ? maxSubLayersMinus1 + 1 : 1
+  let maxReorderFrames = 0
+  for (let i = 0; i < count; i++) {
+    reader.ue() // sps_max_dec_pic_buffering_minus1
+    maxReorderFrames = reader.ue()
+    reader.ue() // sps_max_latency_increase_plus1
+  }
+  return maxReorderFrames
+}
+
+/** Returns general_profile_idc; ITU-T H.265 section 7.3.3. */
+function readProfileTierLevel(reader: BitReader, maxSubLayersMinus1: number): number {
+  reader.skip(3) // general_profile_space, general_tier_flag
+  const profileIdc = reader.bits(5)
+  reader.skip(PROFILE_BITS - 8 + LEVEL_BITS)
   let subLayerBits = 0
   for (let i = 0; i < maxSubLayersMinus1; i++) {
     if (reader.flag()) subLayerBits += PROFILE_BITS
@@ -81,10 +102,12 @@ function skipProfileTierLevel(reader: BitReader, maxSubLayersMinus1: number): vo
   }
   if (maxSubLayersMinus1 > 0) reader.skip((8 - maxSubLayersMinus1) * 2) // reserved_zero_2bits
   reader.skip(subLayerBits)
+  return profileIdc
 }
 
-function isSane({ spsId, widthPx, heightPx }: H265SpsFacts): boolean {
-  return spsId <= MAX_SPS_ID && widthPx > 0 && heightPx > 0 && widthPx <= MAX_SIDE_PX && heightPx <= MAX_SIDE_PX
+function isSane({ spsId, widthPx, heightPx, maxReorderFrames }: H265SpsFacts): boolean {
+  const hasSaneSize = widthPx > 0 && heightPx > 0 && widthPx <= MAX_SIDE_PX && heightPx <= MAX_SIDE_PX
+  return spsId <= MAX_SPS_ID && hasSaneSize && maxReorderFrames < MAX_PICTURES
 }
 
 const NAL_HEADER_BYTES = 2
@@ -95,3 +118,5 @@ const LEVEL_BITS = 8
 const MAX_SPS_ID = 15
 const MAX_PPS_ID = 63
 const MAX_SIDE_PX = 16_384
+/** The decoded picture buffer holds no more, ITU-T H.265 section A.4.2. */
+const MAX_PICTURES = 16

@@ -2,7 +2,7 @@ import { H265_NAL_TYPE, h265NalType, isH265KeyframeType, parseH265Sps } from "..
 import { readAggregated } from "./aggregation.ts"
 import { packetizeH265 } from "./h265-packetizer.ts"
 import { H265ParameterSets } from "./h265-parameter-sets.ts"
-import type { NalFormat } from "./nal-inspector.ts"
+import type { KnownSets, NalFormat } from "./nal-inspector.ts"
 
 /** H.265 in RTP, RFC 7798, without decoding order numbers: nobody offers `sprop-max-don-diff`. */
 export const H265_FORMAT: NalFormat = {
@@ -11,8 +11,21 @@ export const H265_FORMAT: NalFormat = {
   isKeyframeType: isH265KeyframeType,
   beginnings,
   pictureFacts: parseH265Sps,
-  createSets: () => new H265ParameterSets(),
+  createSets,
   packetize: packetizeH265,
+}
+
+function createSets(): KnownSets {
+  const sets = new H265ParameterSets()
+  return {
+    add: (nalUnit) => sets.add(nalUnit),
+    activate: () => {
+      const track = sets.activate()
+      if (track === undefined) return undefined
+      const nalUnits = [...track.vps, ...track.sps, ...track.pps]
+      return { nalUnits, ...(parseH265Sps(track.sps[0] as Uint8Array) ?? track) }
+    },
+  }
 }
 
 /** RFC 7798 section 4.4. */

@@ -7,24 +7,27 @@ import { hex } from "../support/bytes.ts"
 const MAIN = hex("42010101600000030090000003000003003ca00a080c1d446595952930bffc1640165da708000003000800000300c840")
 
 test.each([
-  { name: "Main", sps: MAIN, size: [318, 178] },
+  { name: "Main", sps: MAIN, size: [318, 178], profileIdc: 1 },
   {
     name: "4:4:4 with an odd height",
     sps: hex("4201010408000003009e0800000300003c9001410183b8432caca94985ffe03b003bad010000030001000003001908"),
     size: [318, 177],
+    profileIdc: 4,
   },
   {
     name: "4:2:2 of 10 bits",
     sps: hex("4201010408000003009d0800000300003cb00a080c1d47b6595952930bffc1640165da020000030002000003003210"),
     size: [318, 178],
+    profileIdc: 4,
   },
   {
     name: "two temporal layers",
     sps: hex("4201020160000003009000000300000300780000a003c0801107cb965652b2a5261780b4e10000030001000003001908"),
     size: [1920, 1080],
+    profileIdc: 1,
   },
-])("reads the cropped size of $name", ({ sps, size: [widthPx, heightPx] }) => {
-  expect(parseH265Sps(sps)).toEqual({ spsId: 0, widthPx, heightPx })
+])("reads profile and cropped size of $name", ({ sps, size: [widthPx, heightPx], profileIdc }) => {
+  expect(parseH265Sps(sps)).toMatchObject({ spsId: 0, profileIdc, widthPx, heightPx })
 })
 
 test("reads the ids of each kind of set", () => {
