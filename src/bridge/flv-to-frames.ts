@@ -3,7 +3,7 @@ import { parseAudioTag } from "../flv/audio-tag.ts"
 import { parseVideoTag, type VideoFrameTag } from "../flv/video-tag.ts"
 import { parseAacConfig } from "../media/aac.ts"
 import { ByteReader, equalBytes } from "../media/bytes.ts"
-import type { AacFrame, AacTrack, OpusFrame, OpusTrack, VideoFrame } from "../media/frame.ts"
+import type { AacFrame, AacTrack, OpusFrame, OpusTrack, PassedAudioFrame, VideoFrame } from "../media/frame.ts"
 import { isSliceNal, NAL_TYPE, nalType, parseAvcConfig, sliceType } from "../media/h264.ts"
 import { H264ParameterSets } from "../rtp/h264-parameter-sets.ts"
 import { FlvAudioClock } from "./flv-audio-clock.ts"
@@ -43,7 +43,7 @@ export class FlvToFrames {
   }
 
   /** Takes the body of an audio message that arrived at `nowMs`; undefined where it makes no frame. */
-  pushAudio(timestampMs: number, body: Uint8Array, nowMs: number): AacFrame | OpusFrame | undefined {
+  pushAudio(timestampMs: number, body: Uint8Array, nowMs: number): AacFrame | OpusFrame | PassedAudioFrame | undefined {
     if (body.length === 0) return undefined
     const tag = parseAudioTag(body)
     if (tag.type === "config") {

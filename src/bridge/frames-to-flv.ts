@@ -28,13 +28,14 @@ export function frameToFlv(frame: MediaFrame): FlvBody {
 }
 
 /**
- * Makes the sequence header that must precede frames of a track whenever `frame.track` is another object than before.
+ * Makes what must precede frames of a track whenever `frame.track` is another object than before: the sequence header, and what the
+ * publisher said of the colours; nothing for sound that needs no header.
  *
  * Throws `media.h264` for a broken SPS.
  */
-export function trackToFlv(track: Track, timeUs: number): FlvBody {
+export function trackToFlv(track: Track, timeUs: number): FlvBody[] {
   const body = track.kind === "video" ? videoConfig(track) : serializeAudioConfig(audioCodec(track), audioConfig(track))
-  return { kind: track.kind, timestampMs: flvTimestampMs(timeUs), parts: [body] }
+  return [{ kind: track.kind, timestampMs: flvTimestampMs(timeUs), parts: [body] }]
 }
 
 /** The kinds of media that a stream will carry, by codec. */

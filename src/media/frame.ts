@@ -1,4 +1,6 @@
 import type { PassedAudioCodec } from "./codec.ts"
+import type { ColorInfo } from "./color-info.ts"
+import type { Vp9Format } from "./vp9.ts"
 
 /**
  * The vocabulary of the frames lane. A frame refers to the immutable description of its track: a frame whose
@@ -6,8 +8,14 @@ import type { PassedAudioCodec } from "./codec.ts"
  * description and data can never come out of step.
  */
 
+/** What video tracks of all codecs may have. */
+interface ColoredTrack {
+  /** What an RTMP publisher says beside the video about its colours (HDR); of another origin, the video itself says it. */
+  readonly colorInfo?: ColorInfo
+}
+
 /** H.264 as NAL units without start codes; parameter sets stand here, not in the frames. */
-export interface H264Track {
+export interface H264Track extends ColoredTrack {
   readonly kind: "video"
   readonly codec: "h264"
   /** Sequence parameter sets, NAL header included; never empty. */
@@ -19,7 +27,7 @@ export interface H264Track {
 }
 
 /** HEVC as NAL units without start codes; parameter sets stand here, not in the frames. */
-export interface H265Track {
+export interface H265Track extends ColoredTrack {
   readonly kind: "video"
   readonly codec: "h265"
   /** Parameter sets, NAL header included; none of the lists is ever empty. */
@@ -31,15 +39,15 @@ export interface H265Track {
 }
 
 /** VP8; all that a decoder needs is in the frames. */
-export interface Vp8Track {
+export interface Vp8Track extends ColoredTrack {
   readonly kind: "video"
   readonly codec: "vp8"
   readonly widthPx: number
   readonly heightPx: number
 }
 
-/** VP9; all that a decoder needs is in the frames. */
-export interface Vp9Track {
+/** VP9; all that a decoder needs is in the frames. The format is that of the keyframes, for those who must announce it. */
+export interface Vp9Track extends ColoredTrack, Vp9Format {
   readonly kind: "video"
   readonly codec: "vp9"
   readonly widthPx: number
@@ -47,7 +55,7 @@ export interface Vp9Track {
 }
 
 /** AV1 as open bitstream units; the sequence header stands here, and in the frames too. */
-export interface Av1Track {
+export interface Av1Track extends ColoredTrack {
   readonly kind: "video"
   readonly codec: "av1"
   /** The sequence header OBU, OBU header included, without a size field. */

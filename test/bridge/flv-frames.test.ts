@@ -1,7 +1,7 @@
 import fc from "fast-check"
 import { describe, expect, test } from "vitest"
 import { FlvToFrames } from "../../src/bridge/flv-to-frames.ts"
-import { flvMetadata, flvTimestampMs, frameToFlv, trackToFlv } from "../../src/bridge/frames-to-flv.ts"
+import { type FlvBody, flvMetadata, flvTimestampMs, frameToFlv, trackToFlv } from "../../src/bridge/frames-to-flv.ts"
 import { concat } from "../../src/media/bytes.ts"
 import type { AacTrack, H264Track, MediaFrame, OpusTrack } from "../../src/media/frame.ts"
 import { hex, toHex } from "../support/bytes.ts"
@@ -212,7 +212,7 @@ describe("frames to bodies", () => {
     { name: "AAC", track: aac, body: AUDIO_HEADER },
     { name: "Opus", track: opus, body: "90 4f707573 4f70757348656164 01 01 0000 80bb0000 0000 00" },
   ])("sequence header of $name", ({ track, body }) => {
-    const made = trackToFlv(track, 40_000)
+    const [made] = trackToFlv(track, 40_000) as [FlvBody]
     expect([made.kind, made.timestampMs]).toEqual([track.kind, 40])
     expect(toHex(concat(made.parts))).toBe(body.replaceAll(" ", ""))
   })

@@ -10,8 +10,10 @@ export interface RtmpOutput {
   readonly queuedBytes: number
   /** For how long the oldest of them have been waiting. */
   readonly delayMs: number
-  /** Queues bytes, which must not change afterwards. */
+  /** Queues bytes, which must not change afterwards, to leave at the end of the turn. */
   send(bytes: Uint8Array): void
+  /** The same for bytes that may wait some milliseconds for others. */
+  sendLater(bytes: Uint8Array): void
 }
 
 /** Sends a feed as the messages of one message stream of an RTMP connection. */
@@ -39,11 +41,17 @@ export class RtmpFlvOutput implements FlvOutput {
   }
 
   track(track: Track, timeUs: number): number {
-    return this.#send(this.#messages.body(trackToFlv(track, timeUs), this.#streamId))
+    let bytes = 0
+    for (const body of trackToFlv(track, timeUs)) bytes += this.#send(this.#messages.body(body, this.#streamId))
+    return bytes
   }
 
+  /** Sound leaves with the next picture: that saves the readers of a stream more than half of the system calls. */
   frame(frame: MediaFrame): number {
-    return this.#send(this.#messages.frame(frame, this.#streamId))
+    const bytes = this.#messages.frame(frame, this.#streamId)
+    if (frame.track.kind === "video") this.#output.send(bytes)
+    else this.#output.sendLater(bytes)
+    return bytes.length
   }
 
   #send(bytes: Uint8Array): number {
