@@ -19,6 +19,7 @@ export const STATUS_OF: Readonly<Record<ErrorCode, ContentfulStatusCode>> = {
   "rtmp.unreachable": 502,
   "rtmp.refused": 502,
   "flv.tag": 400,
+  "flv.file": 400,
   "rtp.packet": 400,
   "rtp.payload": 400,
   "rtcp.packet": 400,

@@ -15,6 +15,7 @@ export type ErrorCode =
   | "rtmp.unreachable"
   | "rtmp.refused"
   | "flv.tag"
+  | "flv.file"
   | "rtp.packet"
   | "rtp.payload"
   | "rtcp.packet"
