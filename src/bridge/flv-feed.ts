@@ -186,7 +186,9 @@ export class FlvFeed {
 
   /** A receiver that is too slow gets nothing until its queue is nearly empty, then goes on with a keyframe. */
   #mustDrop(frame: MediaFrame): boolean {
-    const { queuedBytes, delayMs } = this.#receiver
+    const { queuedBytes } = this.#receiver
+    if (queuedBytes === 0 && this.#droppingSinceMs === undefined) return false
+    const { delayMs } = this.#receiver
     const { maxQueueBytes, maxDelayMs, slowTimeoutMs } = this.#limits
     if (this.#droppingSinceMs === undefined) {
       if (queuedBytes <= maxQueueBytes && delayMs <= maxDelayMs) return false

@@ -82,15 +82,20 @@ export class FlvSubscriber implements SubscriberSession, FlvReceiver {
   }
 
   metadata(values: ReadonlyMap<string, number | boolean>, timeUs: number): void {
-    this.#send(() => this.#options.output.metadata(values, timeUs))
+    this.#try(() => this.#count(this.#options.output.metadata(values, timeUs)))
   }
 
   track(track: Track, timeUs: number): void {
-    this.#send(() => this.#options.output.track(track, timeUs))
+    this.#try(() => this.#count(this.#options.output.track(track, timeUs)))
   }
 
   frame(frame: MediaFrame): void {
-    this.#send(() => this.#options.output.frame(frame))
+    if (this.#isStopped) return
+    try {
+      this.#count(this.#options.output.frame(frame))
+    } catch (error) {
+      this.#options.onError(error)
+    }
   }
 
   /** The feed has ended by itself. */
@@ -133,12 +138,15 @@ export class FlvSubscriber implements SubscriberSession, FlvReceiver {
     }
   }
 
-  #send(write: () => number): void {
+  #count(bytes: number): void {
+    this.#bytes += bytes
+    this.#rate.add(bytes, this.#options.nowMs())
+  }
+
+  #try(action: () => void): void {
     if (this.#isStopped) return
     try {
-      const bytes = write()
-      this.#bytes += bytes
-      this.#rate.add(bytes, this.#options.nowMs())
+      action()
     } catch (error) {
       this.#options.onError(error)
     }

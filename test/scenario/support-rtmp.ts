@@ -190,6 +190,10 @@ export class RtmpSink implements RtmpOutput {
     return this.seen.filter((message) => message.type === "sound")
   }
 
+  sendLater(bytes: Uint8Array): void {
+    this.send(bytes)
+  }
+
   send(bytes: Uint8Array): void {
     this.#queue.push({ bytes, atMs: this.#gateway.nowMs() })
     if (!this.isStalled) this.drain()

@@ -11,6 +11,7 @@ import type { FlvSubscriber } from "../flv-subscriber.ts"
 import { type Logger, sessionLabel } from "../log.ts"
 import { type Admission, Admissions } from "./admissions.ts"
 import type { RtmpMessageCache } from "./message-cache.ts"
+import type { OutputTurn } from "./output-turn.ts"
 import { RtmpPublisher } from "./publisher.ts"
 import { createRtmpReader } from "./reader.ts"
 import { loggableName } from "./requested-name.ts"
@@ -24,6 +25,8 @@ export interface ConnectionContext {
   readonly nowMs: () => number
   readonly sessionOptions: RtmpServerOptions
   readonly messages: RtmpMessageCache
+  /** Shared by all connections, as readers of a stream send the same. */
+  readonly outputTurn: OutputTurn
   readonly readerLimits: FlvFeedLimits
 }
 
@@ -47,7 +50,7 @@ export class RtmpConnection {
     this.#context = context
     this.#remoteAddress = `${socket.remoteAddress}:${socket.remotePort}`
     this.#logger = context.logger.child({ protocol: "rtmp", remote: this.#remoteAddress })
-    this.#output = new SocketOutput(socket, context.nowMs)
+    this.#output = new SocketOutput(socket, context.nowMs, context.outputTurn)
     this.#session = new RtmpServerSession(context.sessionOptions, randomBytes(S1_RANDOM_BYTES), context.nowMs())
     this.#admissions = new Admissions(context.access, socket.remoteAddress)
     socket.setNoDelay(true)

@@ -6,6 +6,7 @@ import { listenError } from "../http-server.ts"
 import type { Logger } from "../log.ts"
 import { type ConnectionContext, RtmpConnection } from "./connection.ts"
 import { RtmpMessageCache } from "./message-cache.ts"
+import { OutputTurn } from "./output-turn.ts"
 
 /** Where the RTMP server listens, its limits, and what it works with. */
 export interface RtmpServerConfig {
@@ -50,6 +51,7 @@ export function startRtmpServer(config: RtmpServerConfig, dependencies: RtmpServ
     ...dependencies,
     sessionOptions,
     messages: new RtmpMessageCache(sessionOptions.chunkSizeBytes),
+    outputTurn: new OutputTurn(),
     readerLimits: {
       maxQueueBytes: config.readerQueueMaxBytes,
       maxDelayMs: config.readerMaxDelayMs,
