@@ -19,6 +19,11 @@ export class ByteReader {
     return this.#bytes.length - this.#offset
   }
 
+  /** The next byte, without moving on; undefined at the end. */
+  peek(): number | undefined {
+    return this.#bytes[this.#offset]
+  }
+
   u8(): number {
     return this.#view.getUint8(this.#advance(1))
   }

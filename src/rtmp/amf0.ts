@@ -1,85 +1,61 @@
 import { GatewayError } from "../errors.ts"
 import { ByteReader, ByteWriter } from "../media/bytes.ts"
+import { AMF_LIMITS, type AmfLimits, AmfMeter, type AmfReference } from "./amf-meter.ts"
+import { AmfTypedObject, type AmfValue, AmfXml, isAnonymousObject } from "./amf-value.ts"
+import { Amf3Decoder } from "./amf3-decoder.ts"
+import { Amf3Encoder } from "./amf3-encoder.ts"
 
-/** A value of AMF0: objects are records without a prototype, ECMA arrays are Maps, unsupported values are undefined. */
-export type AmfValue =
-  | number
-  | boolean
-  | string
-  | null
-  | undefined
-  | Date
-  | AmfObject
-  | ReadonlyMap<string, AmfValue>
-  | readonly AmfValue[]
-
-/** An anonymous or typed object; the class name of a typed one is dropped. */
-export interface AmfObject {
-  readonly [name: string]: AmfValue
-}
+export { type AmfObject, type AmfValue, amfField, isAmfRecord } from "./amf-value.ts"
 
 /**
- * Reads all values of a payload (AMF 0 specification, section 2).
+ * Reads all values of a payload (AMF 0 specification, section 2), AMF3 values among them. Byte arrays borrow.
  *
  * Lenient where encoders are odd: a stray object end is skipped, an ECMA array may end with the payload instead of its end
- * marker, its count is only a hint. Throws `rtmp.amf` for unknown markers, for nesting deeper than 16 and for references into
- * an object that is still open, `bytes.truncated` where a value is cut off.
+ * marker, its count is only a hint. Throws `rtmp.amf` for unknown markers, beyond the limits and for references into an object that is
+ * still open, `bytes.truncated` where a value is cut off.
  */
-export function parseAmf0(payload: Uint8Array): AmfValue[] {
-  const decoder = new Decoder(payload)
+export function parseAmf0(payload: Uint8Array, limits: AmfLimits = AMF_LIMITS): AmfValue[] {
+  const reader = new ByteReader(payload)
+  const decoder = new Amf0Decoder(reader, new AmfMeter(limits))
   const values: AmfValue[] = []
-  while (!decoder.atEnd) {
-    if (decoder.peek() === OBJECT_END) decoder.skipMarker()
-    else values.push(decoder.value(0))
+  while (reader.remaining > 0) {
+    if (reader.peek() === OBJECT_END) reader.skip(1)
+    else values.push(decoder.value())
   }
   return values
 }
 
-/** Writes values one after another; the reverse of `parseAmf0`. */
-export function serializeAmf0(values: readonly AmfValue[]): Uint8Array {
+/** How values are written. */
+export interface Amf0Options {
+  /** Objects that occur twice are referred to, which some peers cannot read, instead of written twice. */
+  readonly hasReferences?: boolean
+}
+
+/**
+ * Writes values one after another; the reverse of `parseAmf0`. What AMF0 has no form for (byte arrays, vectors, dictionaries) is written as
+ * AMF3 behind the marker that changes to it. Throws `rtmp.amf` for names above 65535 bytes and for nesting deeper than 64.
+ */
+export function serializeAmf0(values: readonly AmfValue[], options: Amf0Options = {}): Uint8Array {
   const writer = new ByteWriter()
-  for (const value of values) writeValue(writer, value)
+  const encoder = new Amf0Encoder(writer, options)
+  for (const value of values) encoder.value(value)
   return writer.finish()
 }
 
-/** True where a value is an object or an ECMA array, the two shapes in which peers send named values. */
-export function isAmfRecord(value: AmfValue): value is AmfObject | ReadonlyMap<string, AmfValue> {
-  return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Date)
-}
-
-/** Looks a name up in an object or an ECMA array; undefined for anything else. */
-export function amfField(value: AmfValue, name: string): AmfValue {
-  if (value instanceof Map) return value.get(name)
-  return isAmfRecord(value) ? (value as AmfObject)[name] : undefined
-}
-
-type MutableRecord = Record<string, AmfValue>
-
-class Decoder {
-  readonly #bytes: Uint8Array
+/** Reads values of one message from a reader, with one table of references. */
+export class Amf0Decoder {
   readonly #reader: ByteReader
-  readonly #complex: AmfValue[] = []
-  readonly #open = new Set<AmfValue>()
+  readonly #meter: AmfMeter
+  readonly #references: AmfReference[] = []
+  #amf3: Amf3Decoder | undefined
 
-  constructor(bytes: Uint8Array) {
-    this.#bytes = bytes
-    this.#reader = new ByteReader(bytes)
+  constructor(reader: ByteReader, meter: AmfMeter) {
+    this.#reader = reader
+    this.#meter = meter
   }
 
-  get atEnd(): boolean {
-    return this.#reader.remaining === 0
-  }
-
-  peek(): number | undefined {
-    return this.#bytes[this.#reader.offset]
-  }
-
-  skipMarker(): void {
-    this.#reader.skip(1)
-  }
-
-  value(depth: number): AmfValue {
-    if (depth > MAX_DEPTH) throw new GatewayError("rtmp.amf", `nested deeper than ${MAX_DEPTH}`)
+  value(depth = 0): AmfValue {
+    this.#meter.value(depth)
     const reader = this.#reader
     const marker = reader.u8()
     switch (marker) {
@@ -88,127 +64,176 @@ class Decoder {
       case BOOLEAN:
         return reader.u8() !== 0
       case STRING:
-        return text(reader.take(reader.u16()))
+        return this.#text(reader.u16())
       case LONG_STRING:
+        return this.#text(reader.u32())
       case XML_DOCUMENT:
-        return text(reader.take(reader.u32()))
+        return new AmfXml(this.#text(reader.u32()))
       case NULL:
         return null
       case UNDEFINED:
       case UNSUPPORTED:
       case OBJECT_END:
         return undefined
-      case TYPED_OBJECT:
-        reader.skip(reader.u16())
-        return this.#object(depth)
       case OBJECT:
-        return this.#object(depth)
+        return this.#complex(depth, () => this.#properties(depth))
+      case TYPED_OBJECT:
+        return this.#complex(depth, () => new AmfTypedObject(this.#text(reader.u16()), this.#properties(depth)))
       case ECMA_ARRAY:
-        return this.#ecmaArray(depth)
+        return this.#complex(depth, () => this.#ecmaArray(depth))
       case STRICT_ARRAY:
-        return this.#strictArray(depth)
+        return this.#complex(depth, () => this.#strictArray(depth))
       case DATE: {
         const milliseconds = reader.f64()
         reader.skip(2) // the time zone is reserved and should be ignored
         return new Date(milliseconds)
       }
       case REFERENCE:
-        return this.#reference(reader.u16())
+        return this.#meter.repeat(this.#references[reader.u16()], depth)
+      case AVM_PLUS:
+        this.#amf3 ??= new Amf3Decoder(reader, this.#meter)
+        return this.#amf3.value(depth)
       default:
         throw new GatewayError("rtmp.amf", `unsupported AMF0 marker ${marker}`)
     }
   }
 
-  #object(depth: number): AmfValue {
-    const object: MutableRecord = Object.create(null)
-    this.#enter(object)
-    this.#properties(depth, (name, value) => {
+  #complex<T extends AmfValue>(depth: number, read: () => T): T {
+    const entry: AmfReference = { measured: undefined }
+    this.#references.push(entry)
+    return this.#meter.measure(entry, depth, read)
+  }
+
+  #properties(depth: number): Record<string, AmfValue> {
+    const object: Record<string, AmfValue> = Object.create(null)
+    this.#eachProperty(depth, (name, value) => {
       object[name] = value
     })
-    this.#open.delete(object)
     return object
   }
 
-  #ecmaArray(depth: number): AmfValue {
+  #ecmaArray(depth: number): ReadonlyMap<string, AmfValue> {
     const map = new Map<string, AmfValue>()
-    this.#enter(map)
     this.#reader.skip(4)
-    this.#properties(depth, (name, value) => map.set(name, value))
-    this.#open.delete(map)
+    this.#eachProperty(depth, (name, value) => map.set(name, value))
     return map
   }
 
-  #properties(depth: number, set: (name: string, value: AmfValue) => void): void {
-    while (!this.atEnd) {
-      const name = text(this.#reader.take(this.#reader.u16()))
-      if (name === "" && (this.atEnd || this.peek() === OBJECT_END)) {
-        if (!this.atEnd) this.skipMarker()
+  #eachProperty(depth: number, set: (name: string, value: AmfValue) => void): void {
+    const reader = this.#reader
+    while (reader.remaining > 0) {
+      const name = this.#text(reader.u16())
+      if (name === "" && (reader.remaining === 0 || reader.peek() === OBJECT_END)) {
+        if (reader.remaining > 0) reader.skip(1)
         return
       }
       set(name, this.value(depth + 1))
     }
   }
 
-  #strictArray(depth: number): AmfValue {
+  #strictArray(depth: number): readonly AmfValue[] {
     const count = this.#reader.u32()
     if (count > this.#reader.remaining) throw new GatewayError("rtmp.amf", `array of ${count} values is cut off`)
     const values: AmfValue[] = []
-    this.#enter(values)
     for (let i = 0; i < count; i++) values.push(this.value(depth + 1))
-    this.#open.delete(values)
     return values
   }
 
-  #enter(value: AmfValue): void {
-    this.#complex.push(value)
-    this.#open.add(value)
-  }
-
-  #reference(index: number): AmfValue {
-    const value = this.#complex[index]
-    if (value === undefined || this.#open.has(value)) throw new GatewayError("rtmp.amf", `bad reference ${index}`)
-    return value
+  #text(length: number): string {
+    this.#meter.bytes(length)
+    return DECODER.decode(this.#reader.take(length))
   }
 }
 
-function writeValue(writer: ByteWriter, value: AmfValue): void {
-  if (value === undefined) writer.u8(UNDEFINED)
-  else if (value === null) writer.u8(NULL)
-  else if (typeof value === "number") writer.u8(NUMBER).f64(value)
-  else if (typeof value === "boolean") writer.u8(BOOLEAN).u8(value ? 1 : 0)
-  else if (typeof value === "string") writeString(writer, value)
-  else if (value instanceof Date) writer.u8(DATE).f64(value.getTime()).u16(0)
-  else if (value instanceof Map) writeProperties(writer.u8(ECMA_ARRAY).u32(value.size), value)
-  else if (Array.isArray(value)) {
-    writer.u8(STRICT_ARRAY).u32(value.length)
-    for (const item of value) writeValue(writer, item)
-  } else writeProperties(writer.u8(OBJECT), Object.entries(value))
-}
+/** Writes values of one message. */
+class Amf0Encoder {
+  readonly #writer: ByteWriter
+  readonly #references: Map<object, number> | undefined
+  #amf3: Amf3Encoder | undefined
 
-function writeString(writer: ByteWriter, value: string): void {
-  const bytes = ENCODER.encode(value)
-  if (bytes.length <= 0xffff) writer.u8(STRING).u16(bytes.length)
-  else writer.u8(LONG_STRING).u32(bytes.length)
-  writer.bytes(bytes)
-}
+  constructor(writer: ByteWriter, options: Amf0Options) {
+    this.#writer = writer
+    this.#references = options.hasReferences === true ? new Map() : undefined
+  }
 
-function writeProperties(writer: ByteWriter, properties: Iterable<readonly [string, AmfValue]>): void {
-  for (const [name, value] of properties) {
+  value(value: AmfValue, depth = 0): void {
+    const writer = this.#writer
+    if (value === undefined) writer.u8(UNDEFINED)
+    else if (value === null) writer.u8(NULL)
+    else if (typeof value === "number") writer.u8(NUMBER).f64(value)
+    else if (typeof value === "boolean") writer.u8(BOOLEAN).u8(value ? 1 : 0)
+    else if (typeof value === "string") this.#string(value)
+    else if (value instanceof Date) writer.u8(DATE).f64(value.getTime()).u16(0)
+    else if (value instanceof AmfXml && value.form === "document")
+      this.#longText(XML_DOCUMENT, ENCODER.encode(value.text))
+    else this.#complex(value, depth)
+  }
+
+  #complex(value: object & AmfValue, depth: number): void {
+    if (depth > MAX_WRITTEN_DEPTH) throw new GatewayError("rtmp.amf", `AMF nested deeper than ${MAX_WRITTEN_DEPTH}`)
+    const writer = this.#writer
+    if (value instanceof Map) {
+      if (!this.#refer(value)) this.#properties(writer.u8(ECMA_ARRAY).u32(value.size), value, depth)
+    } else if (Array.isArray(value)) {
+      if (this.#refer(value)) return
+      writer.u8(STRICT_ARRAY).u32(value.length)
+      for (const item of value as readonly AmfValue[]) this.value(item, depth + 1)
+    } else if (value instanceof AmfTypedObject) {
+      if (this.#refer(value)) return
+      writer.u8(TYPED_OBJECT)
+      this.#name(value.className)
+      this.#properties(writer, Object.entries(value.properties), depth)
+    } else if (isAnonymousObject(value)) {
+      if (!this.#refer(value)) this.#properties(writer.u8(OBJECT), Object.entries(value), depth)
+    } else {
+      this.#amf3 ??= new Amf3Encoder(writer)
+      writer.u8(AVM_PLUS)
+      this.#amf3.value(value, depth)
+    }
+  }
+
+  /** Writes a reference where the object was written before. */
+  #refer(value: object): boolean {
+    const index = this.#references?.get(value)
+    if (index === undefined) {
+      this.#references?.set(value, this.#references.size)
+      return false
+    }
+    if (index > 0xffff) return false
+    this.#writer.u8(REFERENCE).u16(index)
+    return true
+  }
+
+  #properties(writer: ByteWriter, properties: Iterable<readonly [string, AmfValue]>, depth: number): void {
+    for (const [name, value] of properties) {
+      this.#name(name)
+      this.value(value, depth + 1)
+    }
+    writer.u16(0).u8(OBJECT_END)
+  }
+
+  #name(name: string): void {
     const bytes = ENCODER.encode(name)
-    writer.u16(bytes.length).bytes(bytes)
-    writeValue(writer, value)
+    if (bytes.length > 0xffff)
+      throw new GatewayError("rtmp.amf", `a name of ${bytes.length} bytes is too long for AMF0`)
+    this.#writer.u16(bytes.length).bytes(bytes)
   }
-  writer.u16(0).u8(OBJECT_END)
+
+  #string(value: string): void {
+    const bytes = ENCODER.encode(value)
+    if (bytes.length > 0xffff) this.#longText(LONG_STRING, bytes)
+    else this.#writer.u8(STRING).u16(bytes.length).bytes(bytes)
+  }
+
+  #longText(marker: number, bytes: Uint8Array): void {
+    this.#writer.u8(marker).u32(bytes.length).bytes(bytes)
+  }
 }
 
-function text(bytes: Uint8Array): string {
-  return DECODER.decode(bytes)
-}
-
-const DECODER = new TextDecoder()
+const DECODER = new TextDecoder("utf-8", { ignoreBOM: true })
 const ENCODER = new TextEncoder()
 
-const MAX_DEPTH = 16
+const MAX_WRITTEN_DEPTH = 64
 
 const NUMBER = 0x00
 const BOOLEAN = 0x01
@@ -225,3 +250,4 @@ const LONG_STRING = 0x0c
 const UNSUPPORTED = 0x0d
 const XML_DOCUMENT = 0x0f
 const TYPED_OBJECT = 0x10
+const AVM_PLUS = 0x11

@@ -1,5 +1,13 @@
 import { GatewayError } from "../errors.ts"
 import { concat } from "../media/bytes.ts"
+import {
+  digestAnswer,
+  findDigest,
+  HANDSHAKE_PACKET_BYTES,
+  type HmacSha256,
+  plainPacket,
+  signPacket,
+} from "./handshake-digest.ts"
 
 /** What one push to a handshake gives: bytes for the peer, and once it is over what came after it. */
 export interface HandshakeStep {
@@ -8,21 +16,29 @@ export interface HandshakeStep {
   readonly rest: Uint8Array | undefined
 }
 
+/** The version byte C0 and S0 of plain RTMP. */
+export const RTMP_VERSION = 3
+
 /**
- * The server's side of the simple handshake, RTMP 1.0 section 5.2: C0 and C1 come in, S0 S1 S2 go out, C2 ends it.
+ * The server's side of the handshake, RTMP 1.0 section 5.2: C0 and C1 come in, S0 S1 S2 go out, C2 ends it.
  *
- * The content of C2 is not compared with S1, as clients that speak the digest form echo something else. Throws `rtmp.handshake`
- * for another version than 3.
+ * A C1 with a valid digest, in either schema, is answered with digests, as Flash players want it before they show H.264; any other in
+ * the simple form. The content of C2 is not looked at, as clients differ in it. Throws `rtmp.handshake` for another version than 3.
  */
 export class ServerHandshake {
-  readonly #s1Random: Uint8Array
-  readonly #pending = new Uint8Array(1 + PACKET_BYTES)
+  readonly #random: Uint8Array
+  readonly #hmac: HmacSha256 | undefined
+  readonly #pending = new Uint8Array(1 + HANDSHAKE_PACKET_BYTES)
   #pendingBytes = 0
   #c2BytesLeft = -1
 
-  /** Takes the random part of S1; the caller makes it, since pure code has no randomness. Shorter input is repeated. */
-  constructor(s1Random: Uint8Array) {
-    this.#s1Random = s1Random
+  /**
+   * Takes the random part of S1 and S2; the caller makes it, since pure code has no randomness. Shorter input is repeated. Without
+   * `hmac` every client gets the simple form.
+   */
+  constructor(random: Uint8Array, hmac?: HmacSha256) {
+    this.#random = random
+    this.#hmac = hmac
   }
 
   push(bytes: Uint8Array): HandshakeStep {
@@ -32,7 +48,7 @@ export class ServerHandshake {
       input = this.#collectC0C1(input)
       if (this.#pendingBytes < this.#pending.length) return { send, rest: undefined }
       send = this.#answer(this.#pending.subarray(1))
-      this.#c2BytesLeft = PACKET_BYTES
+      this.#c2BytesLeft = HANDSHAKE_PACKET_BYTES
     }
     const taken = Math.min(this.#c2BytesLeft, input.length)
     this.#c2BytesLeft -= taken
@@ -43,21 +59,42 @@ export class ServerHandshake {
     const taken = Math.min(input.length, this.#pending.length - this.#pendingBytes)
     this.#pending.set(input.subarray(0, taken), this.#pendingBytes)
     this.#pendingBytes += taken
-    // 6 and 8 are the encrypted forms; anything above 31 is another protocol, HTTP or TLS as a rule.
-    if (this.#pendingBytes > 0 && this.#pending[0] !== VERSION) {
-      throw new GatewayError("rtmp.handshake", `RTMP version ${this.#pending[0]} is not supported`)
-    }
+    if (this.#pendingBytes > 0) checkVersion(this.#pending[0] as number)
     return input.subarray(taken)
   }
 
   #answer(c1: Uint8Array): Uint8Array {
-    const s1 = new Uint8Array(PACKET_BYTES) // time and version stay zero: zero version means the simple form
-    for (let at = 8; at < PACKET_BYTES && this.#s1Random.length > 0; at += this.#s1Random.length) {
-      s1.set(this.#s1Random.subarray(0, PACKET_BYTES - at), at)
+    const hmac = this.#hmac
+    const found = hmac && findDigest(c1, "client", hmac)
+    if (hmac === undefined || found === undefined) {
+      return concat([Uint8Array.of(RTMP_VERSION), plainPacket(0, this.#random), c1])
     }
-    return concat([Uint8Array.of(VERSION), s1, c1])
+    const s1 = plainPacket(SERVER_VERSION, this.#random)
+    signPacket(s1, "server", found.schema, hmac)
+    return concat([Uint8Array.of(RTMP_VERSION), s1, digestAnswer(found.digest, this.#random, "server", hmac)])
   }
 }
 
-const VERSION = 3
-const PACKET_BYTES = 1_536
+/** Throws `rtmp.handshake` for a first byte of a client that is not that of RTMP, and says what it looks like. */
+function checkVersion(version: number): void {
+  if (version === RTMP_VERSION) return
+  throw new GatewayError("rtmp.handshake", wrongVersion(version))
+}
+
+function wrongVersion(version: number): string {
+  if (RTMPE_VERSIONS.has(version)) return `RTMPE (version ${version}) is not supported: use rtmps:// or rtmp://`
+  if (version === TLS_HANDSHAKE)
+    return "TLS on the port of plain RTMP: use rtmp:// here, or rtmps:// with the RTMPS port"
+  if (HTTP_METHOD_LETTERS.includes(String.fromCharCode(version))) {
+    return "HTTP on the port of RTMP: use the HTTP port, or rtmp:// (RTMPT is not supported)"
+  }
+  return `RTMP version ${version} is not supported: use rtmp:// (version 3)`
+}
+
+/** 8 adds Blowfish to 6; 9 is what some players send for the form with signed content. */
+const RTMPE_VERSIONS: ReadonlySet<number> = new Set([6, 8, 9])
+const TLS_HANDSHAKE = 0x16
+/** GET, POST/PUT/PATCH/PRI, OPTIONS, HEAD, DELETE, CONNECT. */
+const HTTP_METHOD_LETTERS = "GPOHDC"
+/** S1 shows the version of the Flash Media Server that `connect` is answered with; zero would say the simple form. */
+const SERVER_VERSION = 0x03_05_07_01
