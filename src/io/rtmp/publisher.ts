@@ -10,9 +10,11 @@ import { amfField } from "../../rtmp/amf0.ts"
 import type { RtmpMedia, RtmpMetadata } from "../../rtmp/server-events.ts"
 import { type Logger, sessionLabel } from "../log.ts"
 
-/** What a publisher needs from the connection it lives on. */
+/** What a publisher needs from what brings its media: a connection, or a pull by RTMP or HTTP. */
 export interface PublisherContext {
   readonly id: string
+  /** `pull` where it was us who asked for the media; `rtmp` where left out. */
+  readonly protocol?: "rtmp" | "pull"
   readonly name: StreamName
   /** The permission; told when the publication is over. */
   readonly grant: AccessGrant
@@ -25,10 +27,10 @@ export interface PublisherContext {
   readonly onRevoked: (reason: string) => void
 }
 
-/** One publication over RTMP: its messages become frames of a live stream. */
+/** One publication in FLV's terms: its messages become frames of a live stream. */
 export class RtmpPublisher implements PublisherSession {
   readonly id: string
-  readonly protocol = "rtmp"
+  readonly protocol: "rtmp" | "pull"
   readonly identity: string | undefined
   readonly #context: PublisherContext
   readonly #logger: Logger
@@ -45,6 +47,7 @@ export class RtmpPublisher implements PublisherSession {
   constructor(context: PublisherContext) {
     const { name, grant } = context
     this.id = context.id
+    this.protocol = context.protocol ?? "rtmp"
     this.identity = grant.identity
     this.#context = context
     this.#logger = context.logger.child({ stream: name })
