@@ -48,17 +48,25 @@ export const STATUS_OF: Readonly<Record<ErrorCode, ContentfulStatusCode>> = {
   "stream.not_live": 409,
   "session.not_found": 404,
   "session.limit": 503,
+  "recording.failed": 500,
+  "recording.template": 422,
+  "recording.not_found": 404,
   "gateway.closing": 503,
   "listen.failed": 500,
 }
 
 /**
  * Answers every error with problem details (RFC 9457). What is not a GatewayError is a bug: the client learns nothing
- * of it.
+ * of it. `others` are statuses that some routes answer instead of `STATUS_OF`.
  */
-export function errorHandler(onBug: (error: Error) => void): ErrorHandler {
+export function errorHandler(
+  onBug: (error: Error) => void,
+  others: Readonly<Partial<Record<ErrorCode, ContentfulStatusCode>>> = {},
+): ErrorHandler {
   return (error, c) => {
-    if (error instanceof GatewayError) return problem(c, error.code, STATUS_OF[error.code], error.message)
+    if (error instanceof GatewayError) {
+      return problem(c, error.code, others[error.code] ?? STATUS_OF[error.code], error.message)
+    }
     onBug(error)
     return problem(c, "internal", 500, "the gateway failed to handle this request; its log says why")
   }

@@ -44,6 +44,9 @@ export type ErrorCode =
   | "stream.not_live"
   | "session.not_found"
   | "session.limit"
+  | "recording.failed"
+  | "recording.template"
+  | "recording.not_found"
   | "gateway.closing"
   | "listen.failed"
 
