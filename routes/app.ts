@@ -2,6 +2,7 @@ import { Hono } from "hono"
 import { type ApiService, apiRoutes } from "./api.ts"
 import { type ClientEnv, type ClientOptions, identifyClient } from "./client.ts"
 import { errorHandler, notFoundHandler } from "./errors.ts"
+import { type FlvService, flvRoutes } from "./flv.ts"
 import { type HealthService, healthRoutes } from "./health.ts"
 import { redirectOverflow } from "./overflow.ts"
 import { pageRoutes } from "./pages.ts"
@@ -13,7 +14,7 @@ import { type WhepService, whepRoutes } from "./whep.ts"
 import { type WhipService, whipRoutes } from "./whip.ts"
 
 /** All that the HTTP side needs from the gateway. */
-export interface AppServices extends WhipService, WhepService, SessionService, ApiService, HealthService {}
+export interface AppServices extends WhipService, WhepService, FlvService, SessionService, ApiService, HealthService {}
 
 /** How the HTTP side is set up. */
 export interface AppOptions extends SignalingOptions, ClientOptions {
@@ -36,9 +37,11 @@ export function createApp(services: AppServices, options: AppOptions): Hono<Clie
   })
   app.use(identifyClient(options))
   for (const path of OPEN_TO_PROGRAMS) app.use(path, allowOrigins, limitRate(options.countRequest))
+  app.use("/flv/*", allowOrigins, limitRate(options.countRequest, ["GET", "HEAD"]))
   for (const path of ["/whip/*", "/whep/*"]) app.use(path, redirectOverflow(options.overflowUrl))
   app.route("/", whipRoutes(services, { maxBodyBytes }))
   app.route("/", whepRoutes(services, { maxBodyBytes }))
+  app.route("/", flvRoutes(services, options.onBug))
   app.route("/", sessionRoutes(services, { maxBodyBytes }))
   app.route("/", apiRoutes(services))
   app.route("/", healthRoutes(services))

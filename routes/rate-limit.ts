@@ -6,12 +6,15 @@ import type { ClientEnv } from "./client.ts"
 export type CountRequest = (remoteAddress: string) => number | undefined
 
 /**
- * Limits the requests that change something: POST, PATCH and DELETE (RFC 9725 section 5). Throws `http.rate_limited`
- * with Retry-After.
+ * Limits the requests that change something (RFC 9725 section 5): POST, PATCH and DELETE, or those of `methods`. Throws
+ * `http.rate_limited` with Retry-After.
  */
-export function limitRate(countRequest: CountRequest): MiddlewareHandler<ClientEnv> {
+export function limitRate(
+  countRequest: CountRequest,
+  methods: readonly string[] = ["POST", "PATCH", "DELETE"],
+): MiddlewareHandler<ClientEnv> {
   return async (c, next) => {
-    if (LIMITED.has(c.req.method)) {
+    if (methods.includes(c.req.method)) {
       // Only a server that does not know its peers has no address; then all are counted together.
       const retryAfterMs = countRequest(c.var.client.remoteAddress ?? "unknown")
       if (retryAfterMs !== undefined) {
@@ -25,5 +28,3 @@ export function limitRate(countRequest: CountRequest): MiddlewareHandler<ClientE
     await next()
   }
 }
-
-const LIMITED = new Set(["POST", "PATCH", "DELETE"])

@@ -63,6 +63,11 @@ export function bearerToken(c: Context): string | undefined {
   return /^Bearer +(\S+) *$/i.exec(c.req.header("authorization") ?? "")?.[1]
 }
 
+/** The token of a session: of `Authorization: Bearer`, else of the query's `token`. */
+export function requestToken(c: Context): string | undefined {
+  return bearerToken(c) ?? (c.req.query("token") || undefined)
+}
+
 /** Parses a JSON body. Throws `http.json`. */
 export async function readJson(c: Context): Promise<unknown> {
   try {

@@ -3,7 +3,7 @@ import { GatewayError } from "../src/errors.ts"
 import type { ClientEnv } from "./client.ts"
 import { type ExtensionLink, type IceServerLink, serializeExtension, serializeIceServer } from "./links.ts"
 import { type AnswerBody, MINISDP, readOffer, SDP } from "./offer-body.ts"
-import { allowMethods, bearerToken, EMPTY, isPreflight, limitBody, refuseMethod } from "./requests.ts"
+import { allowMethods, EMPTY, isPreflight, limitBody, refuseMethod, requestToken } from "./requests.ts"
 
 /** A WHIP or WHEP offer with all that the service decides on. */
 export interface SessionRequest {
@@ -74,7 +74,7 @@ export function signalingRoutes({ base, open, iceServers }: Endpoint, { maxBodyB
   const isWhep = base === "/whep"
 
   app.use(endpoint, async (c, next) => {
-    const request = { action: isWhep ? "play" : "publish", stream: stream(c), token: tokenOf(c) } as const
+    const request = { action: isWhep ? "play" : "publish", stream: stream(c), token: requestToken(c) } as const
     await next()
     if (c.req.method !== "OPTIONS" || isPreflight(c)) return
     for (const server of await iceServers(request)) {
@@ -90,7 +90,7 @@ export function signalingRoutes({ base, open, iceServers }: Endpoint, { maxBodyB
     const session = await open({
       stream: stream(c),
       offerSdp: offer.sdp,
-      token: tokenOf(c),
+      token: requestToken(c),
       localAddress,
       remoteAddress,
       userAgent: c.req.header("user-agent"),
@@ -125,10 +125,6 @@ function counterOffer({ sdp, validUntil }: SessionAnswer): AnswerBody {
     contentType: validUntil === undefined ? SDP : `${SDP}; valid-until="${validUntil.toUTCString()}"`,
     body: sdp,
   }
-}
-
-function tokenOf(c: Context): string | undefined {
-  return bearerToken(c) ?? (c.req.query("token") || undefined)
 }
 
 /** Whether the media type is named for itself: the wildcard of a client that knows no counter-offers is no consent. */

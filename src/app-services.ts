@@ -4,6 +4,7 @@ import type { OpenSession } from "../routes/signaling.ts"
 import type { Config } from "./config.ts"
 import type { StreamRegistry } from "./hub/stream-registry.ts"
 import type { GatewayAccess } from "./io/access/create-access.ts"
+import type { FlvService } from "./io/flv/flv-service.ts"
 import { sessionLabel } from "./io/log.ts"
 import { iceServersFor } from "./io/webrtc/turn-credentials.ts"
 import type { OpenedSession, WebRtcService } from "./io/webrtc/webrtc-service.ts"
@@ -18,6 +19,7 @@ export interface AppServiceParts {
   readonly registry: StreamRegistry
   readonly webrtc: WebRtcService
   readonly access: GatewayAccess
+  readonly flv: FlvService
   readonly open: SessionOpener
   readonly rtmpPort: number
   readonly nowMs: () => number
@@ -38,6 +40,8 @@ export function createAppServices(parts: AppServiceParts): AppServices {
       const isPermitted = await access.permitted(action, token)
       return isPermitted(requestedStream(stream)) ? iceServers(undefined) : []
     },
+    playFlv: (request) => parts.flv.play(request),
+    checkFlv: (request) => parts.flv.check(request),
     find: (id) => webrtc.find(id),
     end: (id) => webrtc.end(id),
     streams: () => registry.list().map((stream) => describeStream(stream, nowMs())),

@@ -8,6 +8,7 @@ import { type Config, type ConfigInput, parseConfig } from "./config.ts"
 import { StreamRegistry } from "./hub/stream-registry.ts"
 import { createAccess } from "./io/access/create-access.ts"
 import { WasmTranscoders } from "./io/audio/wasm-transcoders.ts"
+import { FlvService } from "./io/flv/flv-service.ts"
 import { startHttpServer } from "./io/http-server.ts"
 import { createLogger, type Logger } from "./io/log.ts"
 import { MiniSdpServer } from "./io/minisdp/server.ts"
@@ -104,11 +105,24 @@ async function start(config: Config, logger: Logger, open: Closeable[]): Promise
     const decision = rateLimiter.take(remoteAddress, nowMs())
     return decision.ok ? undefined : decision.retryAfterMs
   }
+  const flv = new FlvService({
+    registry,
+    access,
+    limits: {
+      maxQueueBytes: config.rtmp.readerQueueMaxBytes,
+      maxDelayMs: config.rtmp.readerMaxDelayMs,
+      slowTimeoutMs: config.rtmp.readerSlowTimeoutMs,
+    },
+    logger,
+    nowMs,
+    isClosing: () => isClosing,
+  })
   const services = createAppServices({
     config,
     registry,
     webrtc,
     access,
+    flv,
     open: openSession,
     rtmpPort: rtmp.port,
     nowMs,

@@ -1,9 +1,13 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http"
 import { createServer as createTlsServer, type Server as TlsServer } from "node:https"
 import { serve } from "@hono/node-server"
+import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response"
 import { GatewayError } from "../errors.ts"
+import { type LiveBindings, sendLive } from "./live-body.ts"
 import type { Logger } from "./log.ts"
-import { readTlsFiles, type TlsCredentials, type TlsFiles, watchTlsFiles } from "./tls-files.ts"
+import { OutputTurn } from "./rtmp/output-turn.ts"
+import { MIN_TLS_VERSION, readTlsFiles, renewCertificates, type TlsFiles } from "./tls-files.ts"
+import { WebSocketUpgrades, wantsWebSocket } from "./websocket.ts"
 
 /** What the HTTP server serves and where. */
 export interface HttpServerOptions {
@@ -30,30 +34,36 @@ export interface HttpServer {
 /** Starts the HTTP or HTTPS server. Throws `listen.failed`, and `config.invalid` for a certificate that is none. */
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
   const { host, port, tls, maxConnections, requestTimeoutMs, fetch } = options
-  const credentials = tls.certFile === "" ? undefined : readTlsFiles(tls)
+  const credentials = tls.certFile === "" ? undefined : readTlsFiles("http.tls", tls)
   const limits = {
     headersTimeout: requestTimeoutMs,
     requestTimeout: requestTimeoutMs,
     connectionsCheckingInterval: Math.min(requestTimeoutMs, CHECK_INTERVAL_MS),
     keepAliveTimeout: KEEP_ALIVE_MS,
+    // Other protocols, such as h2c, are offers that need no answer.
+    shouldUpgradeCallback: wantsWebSocket,
   }
-  const handle = (request: Request, env: object) => answer(request, env as NodeBindings, fetch)
+  const turn = new OutputTurn()
+  const handle = (request: Request, env: object) => answer(request, env as NodeBindings, fetch, turn)
   const server = await listen(host, port, (onListening) => {
     const common = { fetch: handle, hostname: host, port }
     if (credentials === undefined) return serve({ ...common, serverOptions: limits }, onListening) as Server
     const serverOptions = {
       ...limits,
       ...credentials,
-      minVersion: "TLSv1.2",
+      minVersion: MIN_TLS_VERSION,
       handshakeTimeout: requestTimeoutMs,
     } as const
     return serve({ ...common, createServer: createTlsServer, serverOptions }, onListening) as Server
   })
   server.maxConnections = maxConnections
-  const stopWatching = credentials && renewCertificates(server as TlsServer, credentials, options)
+  const protocol = credentials === undefined ? "http" : "https"
+  const upgrades = new WebSocketUpgrades({ fetch: async (request, env) => fetch(request, env), protocol, turn })
+  server.on("upgrade", (incoming, socket, head) => void upgrades.upgrade(incoming, socket, head))
+  const stopWatching = credentials && renewCertificates(server as TlsServer, "http.tls", tls, credentials, options.logger)
   return {
     port: portOf(server),
-    protocol: credentials === undefined ? "http" : "https",
+    protocol,
     close: (timeoutMs) => {
       stopWatching?.()
       return closeServer(server, timeoutMs)
@@ -68,14 +78,23 @@ export function listenError(what: string, host: string, port: number, cause: Err
   return new GatewayError("listen.failed", `cannot open ${what} port ${port} on ${host}: ${reason}`, { cause })
 }
 
-interface NodeBindings {
+interface NodeBindings extends LiveBindings {
   readonly incoming: IncomingMessage
   readonly outgoing: ServerResponse
 }
 
 /** OBS reads Link headers one by one and does not find the second one in a list that is joined with a comma and a blank. */
-async function answer(request: Request, env: NodeBindings, fetch: HttpServerOptions["fetch"]): Promise<Response> {
+async function answer(
+  request: Request,
+  env: NodeBindings,
+  fetch: HttpServerOptions["fetch"],
+  turn: OutputTurn,
+): Promise<Response> {
   const response = await fetch(request, env)
+  if (env.live !== undefined) {
+    sendLive(env.outgoing, response, env.live, turn)
+    return RESPONSE_ALREADY_SENT
+  }
   const links = response.headers.get("link")
   if (links?.includes(", <") !== true) return response
   env.outgoing.setHeader("link", links.split(/, (?=<)/))
@@ -93,20 +112,6 @@ function listen(host: string, port: number, start: (onListening: () => void) => 
 function portOf(server: Server): number {
   const address = server.address()
   return typeof address === "object" && address !== null ? address.port : 0
-}
-
-function renewCertificates(server: TlsServer, current: TlsCredentials, { tls, logger }: HttpServerOptions): () => void {
-  return watchTlsFiles(tls, current, {
-    changed(credentials) {
-      try {
-        server.setSecureContext({ ...credentials, minVersion: "TLSv1.2" })
-        logger.info({ certFile: tls.certFile }, "new connections get the renewed certificate")
-      } catch (error) {
-        logger.warn({ err: error }, "this runtime takes no renewed certificate while it runs: restart the gateway")
-      }
-    },
-    refused: (reason) => logger.warn({ reason }, "the changed certificate is of no use, the one before stays in force"),
-  })
 }
 
 function closeServer(server: Server, timeoutMs: number): Promise<void> {

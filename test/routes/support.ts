@@ -34,6 +34,8 @@ export function fakeApp(overrides: Partial<AppServices> = {}, options: Partial<A
     publish: open,
     play: open,
     iceServers: async () => [],
+    playFlv: async () => ({}),
+    checkFlv: async () => {},
     find: () => undefined,
     end: (id) => {
       ended.push(id)
