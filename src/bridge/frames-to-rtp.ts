@@ -1,10 +1,11 @@
 import { GatewayError } from "../errors.ts"
-import { type H264Track, isFrameOf, type OpusFrame, type VideoFrame } from "../media/frame.ts"
+import type { VideoCodec } from "../media/codec.ts"
+import type { OpusFrame, VideoFrame, VideoTrack } from "../media/frame.ts"
 import { parseOpusToc } from "../media/opus.ts"
 import { CLOCK_RATE_HZ, type LanePacket, type RtpBatch } from "../media/packet.ts"
 import { usToTicks } from "../media/time.ts"
-import { type H264PacketizerOptions, packetizeH264 } from "../rtp/h264-packetizer.ts"
-import { ReorderDepth, reorderingParameterSets } from "../rtp/h264-reordering.ts"
+import { createVideoPacketizer } from "./create-video-packetizer.ts"
+import type { VideoPacketizer, VideoPacketizerOptions } from "./video-packetizer.ts"
 
 /** What became of frames that a WebRTC viewer cannot take as they are. */
 export interface VideoFramesToRtpCounters {
@@ -13,32 +14,28 @@ export interface VideoFramesToRtpCounters {
 }
 
 /**
- * Makes the packets lane of a video track from frames, one batch a frame. Parameter sets go in-band before every
- * keyframe.
+ * Makes the packets lane of a video track from frames, one batch a frame; all that a decoder needs goes in-band
+ * before every keyframe (`VideoPacketizer`).
  *
  * WebRTC has no B-frames: receivers decode in the order of timestamps and show each picture as it comes out of the
  * decoder. So frames go out in decoding order with the decoding time, and the SPS tells the decoder how many pictures
- * to hold back (`reorderingParameterSets`): it then gives one picture, the next one to be shown, for every frame. That
+ * to hold back: it then gives one picture, the next one to be shown, for every frame. That
  * picture is as many frames older as the decoding time is ahead of the presentation time, so that sound and picture
  * stay together. Only at the start, with nothing held back yet, there is none; `reorderDepth` of a keyframe says for
  * how many frames.
  */
 export class VideoFramesToRtp {
   readonly counters: VideoFramesToRtpCounters = { refusedFrames: 0 }
-  readonly #options: H264PacketizerOptions
+  readonly #packetizer: VideoPacketizer
   #sequenceNumber: number
   #lastTicks: number | undefined
   #offsetTicks = 0
-  #track: H264Track | undefined
-  #depth: ReorderDepth | undefined
-  /** Of the group of pictures that is being sent. */
-  #reorderDepth = 0
-  #parameterSets: readonly Uint8Array[] = []
+  #track: VideoTrack | undefined
   #delayUs = 0
 
-  /** Goes on with numbers and timestamps where `previous`, the last batch of the lane, left off. */
-  constructor(previous?: RtpBatch, options: H264PacketizerOptions = {}) {
-    this.#options = options
+  /** Goes on with numbers and timestamps where `previous`, the last batch of the lane, left off. Frames of another codec are left out. */
+  constructor(codec: VideoCodec, previous?: RtpBatch, options: VideoPacketizerOptions = {}) {
+    this.#packetizer = createVideoPacketizer(codec, options)
     this.#sequenceNumber = nextSequenceNumber(previous)
     if (previous !== undefined) {
       this.#lastTicks = usToTicks(previous.ptsUs, CLOCK_RATE_HZ.video)
@@ -48,11 +45,14 @@ export class VideoFramesToRtp {
 
   /** Returns the frame's packets, or undefined where it is left out (`counters` says why). */
   push(frame: VideoFrame): RtpBatch | undefined {
-    if (!isFrameOf(frame, "h264")) return undefined
-    this.#noteReordering(frame)
     const payloads = this.#packetize(frame)
-    if (payloads === undefined || payloads.length === 0) return undefined
-    const timeUs = frame.dtsUs + this.#delayUs
+    const { track, isKeyframe, ptsUs, dtsUs } = frame
+    const { reorderDepth } = this.#packetizer
+    // Without reordering a decoder shows pictures at once, whatever delay the publisher states.
+    if (track !== this.#track || isKeyframe) this.#delayUs = reorderDepth === 0 ? ptsUs - dtsUs : 0
+    this.#track = track
+    if (payloads.length === 0) return undefined
+    const timeUs = dtsUs + this.#delayUs
     const ticks = this.#advance(timeUs)
     const packets: LanePacket[] = payloads.map((payload, i) => {
       const sequenceNumber = this.#sequenceNumber
@@ -63,35 +63,20 @@ export class VideoFramesToRtp {
       kind: "video",
       timestamp: (ticks + this.#offsetTicks) >>> 0,
       ptsUs: timeUs,
-      startsKeyframe: frame.isKeyframe,
-      ...(frame.isKeyframe && this.#reorderDepth > 0 ? { reorderDepth: this.#reorderDepth } : {}),
+      startsKeyframe: isKeyframe,
+      ...(isKeyframe && { widthPx: track.widthPx, heightPx: track.heightPx }),
+      ...(isKeyframe && reorderDepth > 0 && { reorderDepth }),
       packets,
     }
   }
 
-  #noteReordering(frame: VideoFrame<H264Track>): void {
-    const { track, isKeyframe, dtsUs, ptsUs } = frame
-    const isNew = track !== this.#track
-    if (isNew || this.#depth === undefined) this.#depth = new ReorderDepth(track)
-    this.#track = track
-    const reorderDepth = this.#depth.push(frame)
-    if (!isNew && !isKeyframe) return
-    // Without reordering a decoder shows pictures at once, whatever delay the publisher states.
-    this.#delayUs = reorderDepth === 0 ? ptsUs - dtsUs : 0
-    if (!isNew && reorderDepth === this.#reorderDepth) return
-    this.#reorderDepth = reorderDepth
-    this.#parameterSets =
-      reorderDepth === 0 ? [...track.sps, ...track.pps] : reorderingParameterSets(track, reorderDepth)
-  }
-
-  #packetize({ isKeyframe, units }: VideoFrame): Uint8Array[] | undefined {
-    const all = isKeyframe ? [...this.#parameterSets, ...units] : units
+  #packetize(frame: VideoFrame): Uint8Array[] {
     try {
-      return packetizeH264(all, this.#options)
+      return this.#packetizer.packetize(frame)
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error
       this.counters.refusedFrames++
-      return undefined
+      return []
     }
   }
 

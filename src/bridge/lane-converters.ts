@@ -18,9 +18,9 @@ export interface LaneConverterOptions {
 /** Joins the wire formats and the audio transcoders to the lanes of a stream. */
 export function createLaneConverters(options: LaneConverterOptions): LaneConverters {
   return {
-    videoFramesToPackets: (_codec, emit, previous) => convertEach(new VideoFramesToRtp(previous), emit),
+    videoFramesToPackets: (codec, emit, previous) => convertEach(new VideoFramesToRtp(codec, previous), emit),
     opusFramesToPackets: (emit, previous) => convertEach(new OpusFramesToRtp(previous), emit),
-    videoPacketsToFrames: (_codec, emit) => convertMany(new VideoRtpToFrames(), emit),
+    videoPacketsToFrames: (codec, emit) => convertMany(new VideoRtpToFrames(codec), emit),
     opusPacketsToFrames: (emit) => convertMany(new OpusRtpToFrames(), emit),
     aacToOpus: (emit) => new AacToOpus(emit, options),
     opusToAac: (emit) => opusToAac(emit, options),

@@ -1,14 +1,16 @@
 import { GatewayError } from "../errors.ts"
+import type { VideoCodec } from "../media/codec.ts"
 import type { OpusFrame, OpusTrack, VideoFrame } from "../media/frame.ts"
 import { parseOpusToc } from "../media/opus.ts"
 import type { RtpBatch } from "../media/packet.ts"
-import { H264Depacketizer, type H264DepacketizerOptions, type H264Packet } from "../rtp/h264-depacketizer.ts"
+import { createDepacketizer } from "../rtp/create-depacketizer.ts"
+import type { DepacketizerOptions, VideoDepacketizer, VideoPacket } from "../rtp/depacketizer.ts"
 import { type Released, ReorderBuffer, type ReorderBufferOptions } from "../rtp/reorder-buffer.ts"
 import { DecodingTimes } from "./rtp-decoding-time.ts"
 import { PictureTimes } from "./rtp-picture-times.ts"
 
 /** Bounds of the way from packets to frames. */
-export interface RtpToFramesOptions extends ReorderBufferOptions, H264DepacketizerOptions {}
+export interface RtpToFramesOptions extends ReorderBufferOptions, DepacketizerOptions {}
 
 /**
  * Makes video frames from the packets lane. Packets in order go through at once; behind a gap they wait for a
@@ -17,16 +19,16 @@ export interface RtpToFramesOptions extends ReorderBufferOptions, H264Depacketiz
  * `DecodingTimes`.
  */
 export class VideoRtpToFrames {
-  readonly #reorder: ReorderBuffer<H264Packet>
-  readonly #depacketizer: H264Depacketizer
+  readonly #reorder: ReorderBuffer<VideoPacket>
+  readonly #depacketizer: VideoDepacketizer
   readonly #pictureTimes = new PictureTimes()
   readonly #decodingTimes = new DecodingTimes()
   #hasKeyframe = false
   #latestPtsUs = Number.NEGATIVE_INFINITY
 
-  constructor(options: RtpToFramesOptions = {}) {
+  constructor(codec: VideoCodec, options: RtpToFramesOptions = {}) {
     this.#reorder = new ReorderBuffer({ maxDelayMs: MAX_RETRANSMISSION_MS, maxPackets: 1_024, ...options })
-    this.#depacketizer = new H264Depacketizer(options)
+    this.#depacketizer = createDepacketizer(codec, options)
   }
 
   /** When `onTimeout` has something to do; undefined while nothing waits. Calling it is optional: `push` gives up old gaps too. */
@@ -56,14 +58,14 @@ export class VideoRtpToFrames {
     return frames
   }
 
-  #depacketize(released: readonly Released<H264Packet>[], frames: VideoFrame[]): void {
+  #depacketize(released: readonly Released<VideoPacket>[], frames: VideoFrame[]): void {
     for (const { item } of released) {
-      for (const { track, ptsUs: sourceUs, isKeyframe, nalUnits } of this.#depacketizer.push(item)) {
+      for (const { track, ptsUs: sourceUs, isKeyframe, units } of this.#depacketizer.push(item)) {
         this.#hasKeyframe ||= isKeyframe
         if (!this.#hasKeyframe) continue
         const ptsUs = this.#pictureTimes.next(sourceUs)
         const dtsUs = this.#decodingTimes.next(ptsUs)
-        frames.push({ track, dtsUs, ptsUs: this.#presentAfter(dtsUs, ptsUs), isKeyframe, units: nalUnits })
+        frames.push({ track, dtsUs, ptsUs: this.#presentAfter(dtsUs, ptsUs), isKeyframe, units })
       }
     }
   }

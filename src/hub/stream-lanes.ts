@@ -62,14 +62,14 @@ export function createVideoPacketLane(setup: LaneSetup): Lane<RtpBatch> {
   return createLane(batchFacts, "fromStart", setup, isLaterBatch)
 }
 
-/** Derives the lane that the publisher does not feed; packets of other codecs than H.264 stay packets. */
+/** Derives the lane that the publisher does not feed. */
 export function wireVideo(lanes: StreamLanes, form: VideoForm, codec: VideoCodec, converters: LaneConverters): void {
   const { videoFrames, videoPackets } = lanes
   videoFrames.detach()
   videoPackets.detach()
   if (form === "frames") {
     videoPackets.deriveFrom(videoFrames, (emit, previous) => converters.videoFramesToPackets(codec, emit, previous))
-  } else if (codec === "h264") {
+  } else {
     videoFrames.deriveFrom(videoPackets, (emit) => converters.videoPacketsToFrames(codec, emit))
   }
 }

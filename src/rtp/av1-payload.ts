@@ -1,4 +1,5 @@
 import { OBU_TYPE, obuType, parseAv1SequenceHeader } from "../media/av1.ts"
+import { readLeb128 } from "../media/av1-obu.ts"
 import type { KeyframeStart } from "./keyframe-header-inspector.ts"
 
 /**
@@ -17,31 +18,54 @@ export function findAv1Keyframe(payload: Uint8Array): KeyframeStart | undefined 
 
 /** The first OBU, or the one after a temporal delimiter, which should not be there; undefined where lengths do not fit. */
 function firstObu(payload: Uint8Array, elements: number): Uint8Array | undefined {
-  let at = 1
-  for (let i = 1; at < payload.length; i++) {
-    // A length stands before each element; with a count of elements not before the last one.
-    const length = i === elements ? { value: payload.length - at, bytes: 0 } : readLeb128(payload, at)
-    if (length === undefined) return undefined
-    const from = at + length.bytes
-    at = from + length.value
-    if (length.value === 0 || at > payload.length) return undefined
-    const obu = payload.subarray(from, at)
-    if (obuType(obu) !== OBU_TYPE.temporalDelimiter) return obu
+  for (const obu of elementsOf(payload, elements)) {
+    if (obu === undefined || obuType(obu) !== OBU_TYPE.temporalDelimiter) return obu
   }
   return undefined
 }
 
-/** AV1 bitstream specification section 4.10.5; undefined where it is longer than the sizes of packets need. */
-function readLeb128(bytes: Uint8Array, from: number): { value: number; bytes: number } | undefined {
-  let value = 0
-  for (let i = 0; i < MAX_LENGTH_BYTES; i++) {
-    const byte = bytes[from + i] ?? 0x80
-    value |= (byte & 0x7f) << (7 * i)
-    if ((byte & 0x80) === 0) return { value, bytes: i + 1 }
+/** A payload, section 4.4. */
+export interface Av1Payload {
+  /** Z: the first element goes on with the OBU that the packet before did not end. */
+  readonly continuesObu: boolean
+  /** Y: the last element is not the end of its OBU. */
+  readonly leavesObuOpen: boolean
+  /** N: a coded video sequence begins. */
+  readonly startsSequence: boolean
+  /** OBUs, and parts of them. */
+  readonly elements: readonly Uint8Array[]
+}
+
+/** Reads a payload; undefined where it has no element, or lengths do not fit. */
+export function readAv1Payload(payload: Uint8Array): Av1Payload | undefined {
+  const aggregation = payload[0] ?? 0
+  const count = (aggregation >> 4) & 3
+  const elements: Uint8Array[] = []
+  for (const element of elementsOf(payload, count)) {
+    if (element === undefined) return undefined
+    elements.push(element)
   }
-  return undefined
+  if (elements.length === 0 || (count > 0 && elements.length !== count)) return undefined
+  return {
+    continuesObu: (aggregation & CONTINUES_FRAGMENT) !== 0,
+    leavesObuOpen: (aggregation & LEAVES_FRAGMENT_OPEN) !== 0,
+    startsSequence: (aggregation & STARTS_SEQUENCE) !== 0,
+    elements,
+  }
+}
+
+/** The elements; undefined ends them where lengths do not fit. A length stands before each one; with a count not before the last one. */
+function* elementsOf(payload: Uint8Array, count: number): Generator<Uint8Array | undefined, void> {
+  let at = 1
+  for (let i = 1; at < payload.length; i++) {
+    const length = i === count ? { value: payload.length - at, bytes: 0 } : readLeb128(payload, at)
+    const from = at + (length?.bytes ?? 0)
+    at = from + (length?.value ?? 0)
+    if (at === from || at > payload.length) return yield undefined
+    yield payload.subarray(from, at)
+  }
 }
 
 const CONTINUES_FRAGMENT = 0x80
+const LEAVES_FRAGMENT_OPEN = 0x40
 const STARTS_SEQUENCE = 0x08
-const MAX_LENGTH_BYTES = 4

@@ -3,9 +3,8 @@ import { parseVp8Keyframe } from "../media/vp8.ts"
 
 /** The size of the keyframe that begins with a payload (RFC 7741 section 4); undefined where none does. */
 export function findVp8Keyframe(payload: Uint8Array): PictureSize | undefined {
-  const first = payload[0] ?? 0
-  const startsFrame = (first & STARTS_PARTITION) !== 0 && (first & PARTITION_ID) === 0
-  return startsFrame ? parseVp8Keyframe(payload.subarray(descriptorBytes(payload))) : undefined
+  const part = readVp8Payload(payload)
+  return part?.startsFrame ? parseVp8Keyframe(part.data) : undefined
 }
 
 /**
@@ -22,6 +21,15 @@ export function withoutVp8PictureIds(payload: Uint8Array): Uint8Array {
   plain[0] = (payload[0] as number) & ~HAS_EXTENSIONS
   plain.set(payload.subarray(descriptor), 1)
   return plain
+}
+
+/** The part of a frame in a payload; undefined where it is cut off. `startsFrame` tells the first one. */
+export function readVp8Payload(payload: Uint8Array): { startsFrame: boolean; data: Uint8Array } | undefined {
+  const first = payload[0] ?? 0
+  const descriptor = descriptorBytes(payload)
+  if (descriptor >= payload.length) return undefined
+  const startsFrame = (first & STARTS_PARTITION) !== 0 && (first & PARTITION_ID) === 0
+  return { startsFrame, data: payload.subarray(descriptor) }
 }
 
 /** Length of the payload descriptor, RFC 7741 section 4.2; more than that of the payload where it is cut off. */

@@ -1,10 +1,13 @@
 import type { PictureSize } from "../media/picture-size.ts"
 import { parseVp9Keyframe } from "../media/vp9.ts"
 
-/** A payload descriptor of RFC 9628 section 4.2, as far as keyframes need it. */
-interface Descriptor {
-  /** True for the first packet of a picture: the beginning (B) of its lowest spatial layer. */
-  readonly startsPicture: boolean
+/** A payload descriptor of RFC 9628 section 4.2, as far as it is needed here. */
+export interface Vp9Descriptor {
+  /** The spatial layer; 0 for the lowest one, and where there are none. */
+  readonly spatialId: number
+  /** True for the first packet of a layer's frame (B) and for the last one (E). */
+  readonly startsFrame: boolean
+  readonly endsFrame: boolean
   /** True where it is predicted from other pictures (P). */
   readonly isPredicted: boolean
   /** The largest picture of the scalability structure, where there is one with sizes. */
@@ -18,13 +21,14 @@ interface Descriptor {
  * frame's own header has the last word, since some senders (FFmpeg) never set P.
  */
 export function findVp9Keyframe(payload: Uint8Array): PictureSize | undefined {
-  const { startsPicture, isPredicted, largest, lengthBytes } = readDescriptor(payload)
-  if (!startsPicture || isPredicted) return undefined
+  const { spatialId, startsFrame, isPredicted, largest, lengthBytes } = readVp9Descriptor(payload)
+  if (!startsFrame || spatialId !== 0 || isPredicted) return undefined
   const size = parseVp9Keyframe(payload.subarray(lengthBytes))
   return size === undefined ? undefined : (largest ?? size)
 }
 
-function readDescriptor(payload: Uint8Array): Descriptor {
+/** Reads the payload descriptor; whatever bytes come, it gives one. */
+export function readVp9Descriptor(payload: Uint8Array): Vp9Descriptor {
   const first = payload[0] ?? 0
   const has = (bit: number) => (first & bit) !== 0
   let at = 1
@@ -34,7 +38,9 @@ function readDescriptor(payload: Uint8Array): Descriptor {
   if (has(IS_FLEXIBLE) && has(IS_PREDICTED)) at = skipReferences(payload, at)
   const structure = has(HAS_STRUCTURE) ? readStructure(payload, at) : { end: at, largest: undefined }
   return {
-    startsPicture: has(STARTS_FRAME) && spatialId === 0,
+    spatialId,
+    startsFrame: has(STARTS_FRAME),
+    endsFrame: has(ENDS_FRAME),
     isPredicted: has(IS_PREDICTED),
     largest: structure.largest,
     lengthBytes: structure.end,
@@ -75,6 +81,7 @@ const IS_PREDICTED = 0x40
 const HAS_LAYERS = 0x20
 const IS_FLEXIBLE = 0x10
 const STARTS_FRAME = 0x08
+const ENDS_FRAME = 0x04
 const HAS_STRUCTURE = 0x02
 const HAS_SIZES = 0x10
 const HAS_GROUP = 0x08

@@ -21,7 +21,7 @@ function ticksInFrames(batches: readonly RtpBatch[]): number[] {
 
 describe("video", () => {
   test("a keyframe begins with its parameter sets in one packet", () => {
-    const batch = new VideoFramesToRtp().push(frame("idr", 25, 25, 3_000))
+    const batch = new VideoFramesToRtp("h264").push(frame("idr", 25, 25, 3_000))
     expect(batch).toMatchObject({ kind: "video", timestamp: 90_000, ptsUs: 1_000_000, startsKeyframe: true })
     expect(batch?.packets[0]?.payload).toEqual(packetizeH264([SPS_320, PPS])[0])
     expect(batch?.packets.map(({ sequenceNumber }) => sequenceNumber)).toEqual([0, 1, 2, 3])
@@ -29,13 +29,13 @@ describe("video", () => {
   })
 
   test("numbers run on from frame to frame and from a lane before, over the wrap", () => {
-    const previous = new VideoFramesToRtp().push(frame("idr", 25)) as RtpBatch
+    const previous = new VideoFramesToRtp("h264").push(frame("idr", 25)) as RtpBatch
     const last = {
       ...previous,
       timestamp: 0xffff_ffff,
       packets: [{ sequenceNumber: 65_535, marker: true, payload: PPS }],
     }
-    const batches = run(new VideoFramesToRtp(last), [frame("idr", 26), frame("p", 27)])
+    const batches = run(new VideoFramesToRtp("h264", last), [frame("idr", 26), frame("p", 27)])
     expect(batches.map((batch) => batch.packets.map(({ sequenceNumber }) => sequenceNumber))).toEqual([[0], [1]])
     expect(batches.map(({ timestamp }) => timestamp)).toEqual([3_599, 7_199])
     expect(batches.map(({ startsKeyframe }) => startsKeyframe)).toEqual([true, false])
@@ -43,7 +43,7 @@ describe("video", () => {
 
   test("timestamps wrap at 32 bits", () => {
     const start = Math.ceil(2 ** 32 / 3_600)
-    const [batch] = run(new VideoFramesToRtp(), [frame("idr", start)])
+    const [batch] = run(new VideoFramesToRtp("h264"), [frame("idr", start)])
     expect(batch).toMatchObject({ timestamp: start * 3_600 - 2 ** 32, ptsUs: start * 40_000 })
   })
 
@@ -57,7 +57,7 @@ describe("video", () => {
       frame("b", 5, 4),
     ]
     const batches = run(
-      new VideoFramesToRtp(),
+      new VideoFramesToRtp("h264"),
       [...frames, frame("idr", 7, 5)].map((one) => ({ ...one, track })),
     )
     expect(ticksInFrames(batches)).toEqual([0, 1, 2, 3, 4, 5])
@@ -75,24 +75,24 @@ describe("video", () => {
   })
 
   test("a delay without reordering stays in the timestamps, as sound has it too", () => {
-    const batches = run(new VideoFramesToRtp(), [frame("idr", 3, 1), frame("p", 4, 2), frame("p", 5, 3)])
+    const batches = run(new VideoFramesToRtp("h264"), [frame("idr", 3, 1), frame("p", 4, 2), frame("p", 5, 3)])
     expect(ticksInFrames(batches)).toEqual([3, 4, 5])
     expect(batches[0]).not.toHaveProperty("reorderDepth")
   })
 
   test("a timeline that goes back at a keyframe goes on in the lane", () => {
-    const batches = run(new VideoFramesToRtp(), [frame("idr", 100), frame("p", 101), frame("idr", 5), frame("p", 6)])
+    const batches = run(new VideoFramesToRtp("h264"), [frame("idr", 100), frame("p", 101), frame("idr", 5), frame("p", 6)])
     expect(batches.map(({ timestamp }) => timestamp)).toEqual([360_000, 363_600, 363_601, 367_201])
     expect(batches.map(({ ptsUs }) => ptsUs / 40_000)).toEqual([100, 101, 5, 6])
   })
 
   test("frames of the same time get timestamps of their own", () => {
-    const batches = run(new VideoFramesToRtp(), [frame("idr", 1), frame("p", 1)])
+    const batches = run(new VideoFramesToRtp("h264"), [frame("idr", 1), frame("p", 1)])
     expect(batches.map(({ timestamp }) => timestamp)).toEqual([3_600, 3_601])
   })
 
   test("mode 0 leaves out frames that do not fit, without a gap in the numbers", () => {
-    const converter = new VideoFramesToRtp(undefined, { packetizationMode: 0 })
+    const converter = new VideoFramesToRtp("h264", undefined, { packetizationMode: 0 })
     const batches = run(converter, [frame("idr", 1), frame("p", 2, 2, 5_000), frame("p", 3)])
     expect(batches.flatMap(({ packets }) => packets.map(({ sequenceNumber }) => sequenceNumber))).toEqual([0, 1, 2, 3])
     expect(converter.counters.refusedFrames).toBe(1)

@@ -321,7 +321,7 @@ test("frames made of what passed a shuffling link without sets before keyframes 
       number++
     }
   }
-  const toFrames = new VideoRtpToFrames()
+  const toFrames = new VideoRtpToFrames("h264")
   const frames = sent
     .sort((a, b) => a.at - b.at)
     .flatMap(({ given }) => {

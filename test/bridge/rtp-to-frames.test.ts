@@ -15,20 +15,20 @@ function single(batch: RtpBatch): RtpBatch[] {
 describe("video", () => {
   test("frames come out as they went in", () => {
     const frames = Array.from({ length: 50 }, (_, i) => frame(i % 10 === 0 ? "idr" : "p", i, i, 50 + i * 100))
-    const toRtp = new VideoFramesToRtp()
-    const toFrames = new VideoRtpToFrames()
+    const toRtp = new VideoFramesToRtp("h264")
+    const toFrames = new VideoRtpToFrames("h264")
     const out = frames.flatMap((one) => toFrames.push(toRtp.push(one) as RtpBatch))
     expect(out).toEqual(frames)
     expect(new Set(out.map(({ track }) => track)).size).toBe(1)
   })
 
   test("frames before the first keyframe are left out", () => {
-    const toRtp = new VideoFramesToRtp()
+    const toRtp = new VideoFramesToRtp("h264")
     const [first, ...rest] = [frame("idr", 0), frame("p", 1), frame("idr", 2), frame("p", 3)].map(
       (one) => toRtp.push(one) as RtpBatch,
     )
     const sets = { ...(first as RtpBatch), packets: [] }
-    const toFrames = new VideoRtpToFrames()
+    const toFrames = new VideoRtpToFrames("h264")
     expect([sets, ...rest].flatMap((batch) => toFrames.push(batch)).map(({ ptsUs }) => ptsUs)).toEqual([
       80_000, 120_000,
     ])
@@ -37,7 +37,7 @@ describe("video", () => {
   test("on a link that loses, shuffles and repairs, whole frames come out in order", () => {
     for (const seed of [1, 2, 3]) {
       const random = seededRandom(seed)
-      const toRtp = new VideoFramesToRtp()
+      const toRtp = new VideoFramesToRtp("h264")
       const frames = Array.from({ length: 300 }, (_, i) =>
         frame(i % 50 === 0 ? "idr" : "p", i, i, 50 + Math.floor(random() * 8_000)),
       )
@@ -51,7 +51,7 @@ describe("video", () => {
         }),
       )
       const came = arrivals.filter(({ atMs }) => !Number.isNaN(atMs)).sort((a, b) => a.atMs - b.atMs)
-      const toFrames = new VideoRtpToFrames({ maxDelayMs: 200 })
+      const toFrames = new VideoRtpToFrames("h264", { maxDelayMs: 200 })
       const out = came.flatMap(({ batch, atMs }) => toFrames.push(batch, atMs))
       out.push(...toFrames.onTimeout(1_000_000))
       const byTime = new Map(frames.map((one) => [one.ptsUs, one]))
@@ -65,8 +65,8 @@ describe("video", () => {
   })
 
   test("frames closer than a millisecond are presented no earlier than they are decoded", () => {
-    const toRtp = new VideoFramesToRtp()
-    const toFrames = new VideoRtpToFrames()
+    const toRtp = new VideoFramesToRtp("h264")
+    const toFrames = new VideoRtpToFrames("h264")
     const out = [0, 40_000, 40_011, 80_000].flatMap((ptsUs, i) =>
       toFrames.push({ ...(toRtp.push(frame(i === 0 ? "idr" : "p", i)) as RtpBatch), ptsUs }),
     )
@@ -79,9 +79,9 @@ describe("video", () => {
   })
 
   test("a gap is given up by the stream's own time where the caller has no clock", () => {
-    const toRtp = new VideoFramesToRtp()
+    const toRtp = new VideoFramesToRtp("h264")
     const batches = Array.from({ length: 12 }, (_, i) => toRtp.push(frame(i === 0 ? "idr" : "p", i)) as RtpBatch)
-    const toFrames = new VideoRtpToFrames({ maxDelayMs: 100 })
+    const toFrames = new VideoRtpToFrames("h264", { maxDelayMs: 100 })
     const out = batches.toSpliced(1, 1).map((batch) => toFrames.push(batch).length)
     expect(out).toEqual([1, 0, 0, 0, 4, 1, 1, 1, 1, 1, 1])
     expect(toFrames.counters.lost).toBe(1)

@@ -30,8 +30,8 @@ class Publisher implements PublisherSession {
 /** A stream whose converters only note that they were opened. */
 function liveStream(onSubscriberError?: (error: unknown) => void) {
   const opened: string[] = []
-  const open = (name: string) => () => {
-    opened.push(name)
+  const open = (name: string) => (codec: string) => {
+    opened.push(`${name} of ${codec}`)
     return { push: () => undefined, close: () => undefined }
   }
   const converters = {
@@ -63,12 +63,12 @@ function picture(sequenceNumber: number, nowMs: number, keyframe?: string): RtpB
   return { kind: "video", ...times, startsKeyframe: keyframe !== undefined, ...size, packets }
 }
 
-test.each(["h265", "av1", "vp9", "vp8"] as const)("packets of %s stay packets: readers of frames get none", (codec) => {
+test.each(["h265", "av1", "vp9", "vp8"] as const)("packets of %s become frames for those who read frames", (codec) => {
   const { stream, opened } = liveStream()
   stream.useVideo("packets", codec)
   stream.lanes.videoFrames.subscribe(() => undefined, { replay: true })
   expect(stream.videoCodec).toBe(codec)
-  expect(opened).toEqual([])
+  expect(opened).toEqual([`depacketizer of ${codec}`])
 })
 
 test("viewers are told when the codec changes, and not when only the form does", () => {
@@ -86,7 +86,7 @@ test("viewers are told when the codec changes, and not when only the form does",
   expect(events).toEqual([{ type: "codec" }])
   expect(stream.lanes.videoPackets.cached).toEqual([])
   expect(stream.lanes.videoPackets.last).toBeDefined()
-  expect(opened).toEqual(["depacketizer"])
+  expect(opened).toEqual(["depacketizer of h264", "depacketizer of vp8"])
 })
 
 test("the number of viewers is told when it has changed, once for all changes since the last sweep", () => {

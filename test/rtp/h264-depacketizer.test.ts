@@ -1,6 +1,7 @@
 import fc from "fast-check"
 import { describe, expect, test } from "vitest"
-import { type H264AccessUnit, H264Depacketizer, type H264Packet } from "../../src/rtp/h264-depacketizer.ts"
+import type { DepacketizedPicture, VideoPacket } from "../../src/rtp/depacketizer.ts"
+import { H264Depacketizer } from "../../src/rtp/h264-depacketizer.ts"
 import { packetizeH264 } from "../../src/rtp/h264-packetizer.ts"
 import { hex, toHex } from "../support/bytes.ts"
 import { PPS, packetsOf, SPS_320, SPS_640, seededRandom, slice } from "./h264-stream.ts"
@@ -14,7 +15,7 @@ function ready(options = {}): H264Depacketizer {
   return depacketizer
 }
 
-function run(depacketizer: H264Depacketizer, packets: readonly H264Packet[]): H264AccessUnit[] {
+function run(depacketizer: H264Depacketizer, packets: readonly VideoPacket[]): DepacketizedPicture[] {
   return packets.flatMap((packet) => depacketizer.push(packet))
 }
 
@@ -33,7 +34,7 @@ test.each([
 ])("makes an access unit of $name", ({ payloads, nalUnits }) => {
   const depacketizer = ready()
   const units = run(depacketizer, packetsOf(payloads.map(hex), { firstSequenceNumber: 1, timestamp: 3_000 }))
-  expect(units.map((unit) => unit.nalUnits.map(toHex))).toEqual([nalUnits.map((nalUnit) => toHex(hex(nalUnit)))])
+  expect(units.map((unit) => unit.units.map(toHex))).toEqual([nalUnits.map((nalUnit) => toHex(hex(nalUnit)))])
   expect(units[0]).toMatchObject({ timestamp: 3_000, ptsUs: 33_333, isKeyframe: true })
   expect(units[0]?.track).toMatchObject({ widthPx: 320, heightPx: 240, sps: [SPS_320], pps: [PPS] })
 })
@@ -123,7 +124,7 @@ describe("markers", () => {
       }).map((packet) => ({ ...packet, marker: true })),
     )
     const units = run(depacketizer, packets)
-    expect(units.slice(1).map((unit) => [unit.timestamp, unit.nalUnits.length])).toEqual([
+    expect(units.slice(1).map((unit) => [unit.timestamp, unit.units.length])).toEqual([
       [6_000, 3],
       [9_000, 3],
     ])
@@ -157,7 +158,7 @@ describe("parameter sets", () => {
   ])("are found $name", ({ groups, timestamps }) => {
     const { units } = gather(groups, timestamps)
     expect(units).toHaveLength(1)
-    expect(units[0]).toMatchObject({ timestamp: 9, track: { sps: [SPS_320], pps: [PPS] }, nalUnits: [idr] })
+    expect(units[0]).toMatchObject({ timestamp: 9, track: { sps: [SPS_320], pps: [PPS] }, units: [idr] })
   })
 
   test("make a new track only where their bytes differ", () => {
@@ -199,7 +200,7 @@ test("no packet sequence makes it throw", () => {
   fc.assert(
     fc.property(fc.array(packet, { maxLength: 60 }), (packets) => {
       const depacketizer = new H264Depacketizer({ maxUnitBytes: 500 })
-      for (const unit of run(depacketizer, packets)) expect(unit.nalUnits.length).toBeGreaterThan(0)
+      for (const unit of run(depacketizer, packets)) expect(unit.units.length).toBeGreaterThan(0)
     }),
     { numRuns: 1_000 },
   )
@@ -211,7 +212,7 @@ test("what a lossy link lets through whole comes out as it went in", () => {
     const depacketizer = new H264Depacketizer()
     const sent = new Map<number, Uint8Array[]>()
     const damaged = new Set<number>()
-    const received: H264AccessUnit[] = []
+    const received: DepacketizedPicture[] = []
     let firstSequenceNumber = 65_000
     for (let i = 0; i < 300; i++) {
       const timestamp = (0xffff_0000 + i * 3_000) >>> 0
@@ -230,7 +231,7 @@ test("what a lossy link lets through whole comes out as it went in", () => {
       }
     }
     const got = new Set(received.map((unit) => unit.timestamp))
-    for (const unit of received) expect(unit.nalUnits).toEqual(sent.get(unit.timestamp))
+    for (const unit of received) expect(unit.units).toEqual(sent.get(unit.timestamp))
     for (const timestamp of sent.keys()) if (!damaged.has(timestamp)) expect(got.has(timestamp)).toBe(true)
     expect(damaged.size).toBeGreaterThan(10)
   }

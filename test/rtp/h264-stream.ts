@@ -1,4 +1,4 @@
-import type { H264Packet } from "../../src/rtp/h264-depacketizer.ts"
+import type { VideoPacket } from "../../src/rtp/depacketizer.ts"
 import { hex } from "../support/bytes.ts"
 
 /** Parameter sets that x264 wrote: baseline, 320x240 and 640x360. */
@@ -29,7 +29,7 @@ export function slice(header: number, sizeBytes: number, isFirst = true, fill = 
 export function packetsOf(
   payloads: readonly Uint8Array[],
   { firstSequenceNumber = 0, timestamp = 0, marker = true } = {},
-): H264Packet[] {
+): VideoPacket[] {
   return payloads.map((payload, i) => ({
     sequenceNumber: (firstSequenceNumber + i) & 0xffff,
     timestamp,

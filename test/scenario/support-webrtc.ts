@@ -93,7 +93,7 @@ export class TestViewer {
   readonly #sent = new Map<string, string>()
   readonly #unprotector
   readonly #nack = new NackGenerator()
-  readonly #toFrames = new VideoRtpToFrames({ maxDelayMs: 2_000 })
+  readonly #toFrames = new VideoRtpToFrames("h264", { maxDelayMs: 2_000 })
   readonly #poll: NodeJS.Timeout
   #newest: number | undefined
   #newestTicks = 0
