@@ -1,4 +1,5 @@
 import type { GatewayError } from "../errors.ts"
+import type { PeerCapabilities } from "./peer-capabilities.ts"
 import type { RtmpMedia, RtmpMetadata } from "./server-events.ts"
 
 /** What an `RtmpClientSession` wants done (`send`, `close`) or has noticed (all others). */
@@ -15,8 +16,8 @@ export type RtmpClientEvent =
 export interface RtmpEstablished {
   readonly type: "established"
   readonly streamId: number
-  /** FourCC codes that the server said it takes (Enhanced RTMP); empty for a server that does not know of them. */
-  readonly fourCcs: ReadonlySet<string>
+  /** What the server said of itself in its answer to `connect` (Enhanced RTMP). */
+  readonly capabilities: PeerCapabilities
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { ChunkReaderLimits } from "./chunk-reader.ts"
+import type { HmacSha256 } from "./handshake-digest.ts"
 import type { RtmpUrl } from "./rtmp-url.ts"
 
 /** Bounds and announcements of a client session. */
@@ -19,6 +20,10 @@ export interface RtmpClientOptions {
   readonly action: "publish" | "play"
   readonly address: RtmpUrl
   readonly limits: RtmpClientLimits
+  /** For the digest form of the handshake, which some servers insist on; without it the simple one is spoken. */
+  readonly hmac?: HmacSha256
+  /** A query for `connect` to bring, where a server asked for one. */
+  readonly connectQuery?: string
 }
 
 /** Values that fit every server known to us. */

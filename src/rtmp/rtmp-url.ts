@@ -44,6 +44,25 @@ export function parseRtmpUrl(url: string): RtmpUrl {
   }
 }
 
+/**
+ * The address that a redirect of a server leads to: servers write the application alone, or the stream too. Throws `rtmp.url` for what
+ * is no address, and `rtmp.refused` where it leads from TLS to a connection that everybody can read.
+ */
+export function resolveRedirect(from: RtmpUrl, redirect: string): string {
+  const isWhole = isRtmpUrl(redirect) && segmentCount(parseRtmpUrl(redirect).app) >= segmentCount(from.app)
+  const [place = "", query = ""] = isWhole ? [redirect] : redirect.split(/(?=\?)/)
+  const url = isWhole
+    ? redirect
+    : `${place.replace(/\/+$/, "")}/${from.stream}${query && `${from.stream.includes("?") ? "&" : "?"}${query.slice(1)}`}`
+  if (from.isTls && !parseRtmpUrl(url).isTls) {
+    throw new GatewayError(
+      "rtmp.refused",
+      "the server sends us on to an address without TLS: write that address yourself if it may be",
+    )
+  }
+  return url
+}
+
 /** True where an address is one that `parseRtmpUrl` reads. */
 export function isRtmpUrl(url: string): boolean {
   try {
@@ -73,6 +92,10 @@ function parseUser(text: string): { name: string; password: string } {
   } catch {
     throw invalidUrl()
   }
+}
+
+function segmentCount(path: string): number {
+  return path.split("/").length
 }
 
 function withoutQuery(text: string): string {

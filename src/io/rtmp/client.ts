@@ -1,9 +1,17 @@
-import type { GatewayError } from "../../errors.ts"
-import type { RtmpEstablished } from "../../rtmp/client-events.ts"
+import { randomBytes } from "node:crypto"
+import { connect as connectTcp, isIP, type Socket } from "node:net"
+import { connect as connectTls, rootCertificates } from "node:tls"
+import { GatewayError } from "../../errors.ts"
+import type { RtmpClientEvent, RtmpEstablished } from "../../rtmp/client-events.ts"
 import type { RtmpClientLimits } from "../../rtmp/client-options.ts"
+import { RtmpClientSession } from "../../rtmp/client-session.ts"
+import { parseRtmpUrl, type RtmpUrl, resolveRedirect } from "../../rtmp/rtmp-url.ts"
 import type { RtmpMedia, RtmpMetadata } from "../../rtmp/server-events.ts"
 import type { Logger } from "../log.ts"
+import { connectFailure } from "./connect-failure.ts"
 import type { RtmpOutput } from "./flv-output.ts"
+import { hmacSha256 } from "./hmac.ts"
+import { SocketOutput } from "./socket-output.ts"
 
 /** How to connect to an RTMP server. */
 export interface RtmpConnectOptions {
@@ -24,14 +32,14 @@ export interface RtmpClientHandlers {
   established(facts: Omit<RtmpEstablished, "type">, connection: RtmpClientConnection): void
   metadata?(event: RtmpMetadata): void
   media?(event: RtmpMedia): void
-  /** Called once. */
+  /** Called once, never before `connectRtmp` has returned. */
   closed(facts: RtmpClosed): void
 }
 
 /** How a connection ended. */
 export interface RtmpClosed {
   readonly reason: string
-  /** Set where it failed, also where the server ended what was flowing: `rtmp.refused`, `rtmp.unreachable`, `rtmp.timeout` … */
+  /** Set where it failed: `rtmp.refused`, `rtmp.unreachable`, `rtmp.timeout` … */
   readonly error?: GatewayError
   /** The server asked to come again here, in mid-stream (Enhanced RTMP); holds secrets. */
   readonly reconnectUrl?: string
@@ -39,6 +47,7 @@ export interface RtmpClosed {
 
 /** A connection to a server, to publish or to play one stream. */
 export interface RtmpClientConnection {
+  /** For media, once it is established. */
   readonly output: RtmpOutput
   /** Address and port of the server, once it is connected. */
   readonly remoteAddress: string | undefined
@@ -50,6 +59,200 @@ export interface RtmpClientConnection {
  * Connects to `rtmp://` or `rtmps://HOST/APP/STREAM` and publishes or plays; follows redirects before that. Throws `rtmp.url`;
  * what goes wrong later is told to `closed`.
  */
-export function connectRtmp(_url: string, _options: RtmpConnectOptions): RtmpClientConnection {
-  throw new Error("not there yet")
+export function connectRtmp(url: string, options: RtmpConnectOptions): RtmpClientConnection {
+  return new Connection(parseRtmpUrl(url), options)
 }
+
+class Connection implements RtmpClientConnection {
+  readonly #options: RtmpConnectOptions
+  #address: RtmpUrl
+  #socket: Socket
+  #output: SocketOutput
+  /** Undefined until TCP and TLS are there. */
+  #session: RtmpClientSession | undefined
+  #redirects = 0
+  #isEstablished = false
+  #redirectUrl: string | undefined
+  #isOver = false
+  #timer: NodeJS.Timeout | undefined
+  #timerAtMs = 0
+
+  constructor(address: RtmpUrl, options: RtmpConnectOptions) {
+    this.#options = options
+    this.#address = address
+    this.#socket = this.#open()
+    this.#output = new SocketOutput(this.#socket, options.nowMs)
+  }
+
+  get output(): RtmpOutput {
+    return this.#output
+  }
+
+  get remoteAddress(): string | undefined {
+    const { remoteAddress, remotePort } = this.#socket
+    return remoteAddress === undefined ? undefined : `${remoteAddress}:${remotePort}`
+  }
+
+  end(reason: string): void {
+    if (this.#session === undefined) this.#finish({ reason })
+    else this.#run((session) => session.end(reason))
+  }
+
+  #open(): Socket {
+    const { isTls, host, port } = this.#address
+    const { ca, connectTimeoutMs } = this.#options
+    const trusted = ca === undefined ? {} : { ca: [...rootCertificates, ca] }
+    const socket = isTls
+      ? connectTls({ host, port, ...(isIP(host) === 0 && { servername: host }), ...trusted })
+      : connectTcp({ host, port })
+    const patience = setTimeout(() => {
+      const reason = `${host}:${port} does not answer: no connection within ${connectTimeoutMs} ms`
+      if (socket === this.#socket) this.#fail(new GatewayError("rtmp.unreachable", reason))
+    }, connectTimeoutMs)
+    socket.setNoDelay(true)
+    socket.setKeepAlive(true, KEEP_ALIVE_MS)
+    socket.once(isTls ? "secureConnect" : "connect", () => {
+      clearTimeout(patience)
+      if (socket === this.#socket) this.#begin()
+    })
+    socket.on("data", (bytes) => {
+      if (socket === this.#socket) this.#run((session) => session.push(bytes as Uint8Array, this.#options.nowMs()))
+    })
+    socket.on("error", (error) => {
+      if (socket === this.#socket) this.#onSocketError(error)
+    })
+    socket.once("close", () => {
+      clearTimeout(patience)
+      if (socket === this.#socket) this.#onSocketClosed()
+    })
+    return socket
+  }
+
+  #begin(): void {
+    if (this.#isOver) return
+    const { action, limits, nowMs } = this.#options
+    const options = { action, address: this.#address, limits, hmac: hmacSha256 }
+    this.#session = new RtmpClientSession(options, randomBytes(C1_RANDOM_BYTES), nowMs())
+    this.#run((session) => session.start(nowMs()))
+  }
+
+  #onSocketError(error: Error): void {
+    if (this.#session === undefined) this.#fail(connectFailure(error, this.#address))
+    // A reset in mid-session is a server that hangs up; "close" follows and says so.
+  }
+
+  #onSocketClosed(): void {
+    if (this.#session === undefined) {
+      this.#fail(new GatewayError("rtmp.unreachable", `${this.#address.host} closed the connection before it began`))
+    } else this.#run((session) => session.onPeerClosed(this.#options.nowMs()))
+  }
+
+  #run(step: (session: RtmpClientSession) => RtmpClientEvent[]): void {
+    if (this.#isOver || this.#session === undefined) return
+    try {
+      for (const event of step(this.#session)) this.#apply(event)
+      this.#armTimer()
+    } catch (error) {
+      this.#options.logger.error({ err: error }, "RTMP client failed because of a bug in the gateway")
+      this.#fail(new GatewayError("rtmp.refused", "internal error"))
+      this.#socket.destroy()
+    }
+  }
+
+  #apply(event: RtmpClientEvent): void {
+    const { handlers } = this.#options
+    if (this.#isOver) return
+    switch (event.type) {
+      case "send":
+        this.#output.send(event.bytes)
+        return
+      case "established":
+        this.#isEstablished = true
+        handlers.established(event, this)
+        return
+      case "metadata":
+        handlers.metadata?.(event)
+        return
+      case "audio":
+      case "video":
+        handlers.media?.(event)
+        return
+      case "redirected":
+        this.#onRedirected(event.tcUrl)
+        return
+      case "close":
+        if (this.#redirectUrl === undefined || event.error !== undefined) this.#finish(event)
+        else if (this.#isEstablished) this.#finish({ reason: event.reason, reconnectUrl: this.#redirectUrl })
+        else this.#follow(this.#redirectUrl)
+    }
+  }
+
+  #onRedirected(tcUrl: string | undefined): void {
+    try {
+      const own = `${this.#address.tcUrl}/${this.#address.stream}`
+      this.#redirectUrl = tcUrl === undefined ? own : resolveRedirect(this.#address, tcUrl)
+    } catch (error) {
+      if (!(error instanceof GatewayError)) throw error
+      this.#fail(error)
+    }
+  }
+
+  #follow(url: string): void {
+    if (++this.#redirects > MAX_REDIRECTS) {
+      this.#fail(new GatewayError("rtmp.refused", `the server sends us on more than ${MAX_REDIRECTS} times`))
+      return
+    }
+    this.#hangUp()
+    this.#session = undefined
+    this.#redirectUrl = undefined
+    this.#address = parseRtmpUrl(url)
+    this.#options.logger.info({ server: this.#address.redactedKey }, "the RTMP server sent us on to another")
+    this.#socket = this.#open()
+    this.#output = new SocketOutput(this.#socket, this.#options.nowMs)
+  }
+
+  #fail(error: GatewayError): void {
+    this.#finish({ reason: error.message, error })
+  }
+
+  #finish({ reason, error, reconnectUrl }: RtmpClosed): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    this.#hangUp()
+    this.#options.handlers.closed({ reason, ...(error && { error }), ...(reconnectUrl && { reconnectUrl }) })
+  }
+
+  /** Sends what is queued, and cuts the connection if the server does not take it in time. */
+  #hangUp(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    const socket = this.#socket
+    this.#output.flush()
+    if (this.#session === undefined) socket.destroy()
+    if (socket.destroyed) return
+    socket.end()
+    const cut = setTimeout(() => socket.destroy(), FLUSH_TIMEOUT_MS)
+    socket.once("close", () => clearTimeout(cut))
+  }
+
+  /** The timer is left alone while it is early enough; when it fires too early, it is armed anew. */
+  #armTimer(): void {
+    const atMs = this.#session?.nextTimeoutMs
+    if (this.#isOver || atMs === undefined) return
+    if (this.#timer !== undefined && this.#timerAtMs <= atMs) return
+    clearTimeout(this.#timer)
+    this.#timerAtMs = atMs
+    this.#timer = setTimeout(
+      () => {
+        this.#timer = undefined
+        this.#run((session) => session.onTimeout(this.#options.nowMs()))
+      },
+      Math.max(1, Math.ceil(atMs - this.#options.nowMs())),
+    )
+  }
+}
+
+const C1_RANDOM_BYTES = 1_528
+const KEEP_ALIVE_MS = 15_000
+const FLUSH_TIMEOUT_MS = 2_000
+const MAX_REDIRECTS = 3
