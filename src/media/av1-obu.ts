@@ -61,6 +61,12 @@ export function isAv1Keyframe(obus: readonly Uint8Array[]): boolean {
   return false
 }
 
+/** seq_profile of a sequence header without a size field (section 5.5.1): 0 for Main, 1 for High, 2 for Professional. */
+export function av1Profile(sequenceHeader: Uint8Array): number | undefined {
+  const first = sequenceHeader[((sequenceHeader[0] ?? 0) & HAS_EXTENSION) === 0 ? 1 : 2]
+  return first === undefined ? undefined : first >> 5
+}
+
 const MAX_LENGTH_BYTES = 4
 const HAS_EXTENSION = 0x04
 const HAS_SIZE = 0x02

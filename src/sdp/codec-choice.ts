@@ -16,8 +16,11 @@ export function chooseVideo(
     case "h264":
       return chooseH264(formats, profileIdc)
     case "h265": {
-      // The other modes of RFC 7798 section 7.1 spread a stream over several RTP streams.
-      const single = formats.filter((codec) => /^(srst)?$/i.test(codec.parameters.get("tx-mode") ?? ""))
+      // The other modes of RFC 7798 section 7.1 spread a stream over several RTP streams, or number its units in decoding order.
+      const single = formats.filter(
+        ({ parameters }) =>
+          /^(srst)?$/i.test(parameters.get("tx-mode") ?? "") && /^0*$/.test(parameters.get("sprop-max-don-diff") ?? ""),
+      )
       return chooseProfile(single, PROFILES.h265, profileIdc)
     }
     case "av1":

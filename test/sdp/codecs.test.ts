@@ -75,6 +75,7 @@ describe("profiles", () => {
     ["VP9/90000 profile-id=2", "VP9/90000 profile-id=0", 101, 0],
     ["VP9/90000 profile-id=2", "VP9/90000 profile-id=3", 100, 2],
     ["H265/90000 tx-mode=MRST", "H265/90000 profile-id=2", 101, 2],
+    ["H265/90000 sprop-max-don-diff=2", "H265/90000 sprop-max-don-diff=0", 101, 1],
     ["VP8/90000", "H264/90000 profile-level-id=64001f", 101, undefined],
   ])("of a publisher with %s and %s", (first, second, payloadType, profileIdc) => {
     expect(video(withFormats(first, second))).toMatchObject({ payloadType, profileIdc })

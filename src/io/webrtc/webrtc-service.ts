@@ -16,6 +16,7 @@ import type { NetworkPath } from "./remote-address.ts"
 import { StreamPumps } from "./stream-pumps.ts"
 import { ANSWER_TIMEOUT_MS, type WebRtcTransport } from "./transport.ts"
 import type { RemoteParameters, WebRtcPeer, WebRtcPeerEvents } from "./transport-peer.ts"
+import { videoFacts } from "./video-facts.ts"
 import { WebRtcSession } from "./webrtc-session.ts"
 import { WhepViewer } from "./whep-viewer.ts"
 import { WhipPublisher } from "./whip-publisher.ts"
@@ -279,17 +280,6 @@ interface Negotiated {
 
 function remoteParameters({ remote: { fingerprints, dtlsRole, ufrag } }: Offer): RemoteParameters {
   return { fingerprints, dtlsRole, ufrag }
-}
-
-/** The codec of the stream and, with H.264, the profile in its SPS, so that the viewer's matching payload type is chosen. */
-function videoFacts(stream: LiveStream): { readonly codec: VideoCodec; readonly profileIdc?: number } {
-  const codec = stream.videoCodec ?? "h264"
-  if (codec !== "h264") return { codec }
-  for (const track of stream.tracks) {
-    const profileIdc = track.codec === "h264" ? track.sps[0]?.[1] : undefined
-    if (profileIdc !== undefined) return { codec, profileIdc }
-  }
-  return { codec }
 }
 
 function localTracks(): { audio: LocalTrack; video: LocalTrack } {
