@@ -6,6 +6,7 @@ import type { StreamRegistry } from "./hub/stream-registry.ts"
 import type { GatewayAccess } from "./io/access/create-access.ts"
 import type { FlvService } from "./io/flv/flv-service.ts"
 import { sessionLabel } from "./io/log.ts"
+import type { Recordings } from "./io/recording/recordings.ts"
 import { iceServersFor } from "./io/webrtc/turn-credentials.ts"
 import type { OpenedSession, WebRtcService } from "./io/webrtc/webrtc-service.ts"
 import { requestedStream, type SessionOpener } from "./session-opener.ts"
@@ -20,6 +21,7 @@ export interface AppServiceParts {
   readonly webrtc: WebRtcService
   readonly access: GatewayAccess
   readonly flv: FlvService
+  readonly recordings: Recordings
   readonly open: SessionOpener
   readonly rtmpPort: number
   readonly nowMs: () => number
@@ -54,6 +56,9 @@ export function createAppServices(parts: AppServiceParts): AppServices {
     },
     playFilter: (token) => access.permitted("play", token),
     requireAdmin: (token) => access.requireAdmin(token),
+    recordings: () => parts.recordings.list(),
+    startRecording: ({ stream, ...wishes }) => parts.recordings.start(requestedStream(stream), wishes),
+    stopRecording: (id) => parts.recordings.stop(id),
     info: () => ({ version: VERSION, rtmpPort: parts.rtmpPort }),
     health: () => ({
       status: parts.isClosing() ? "closing" : "ok",

@@ -4,6 +4,7 @@ import { Http } from "./config-http.ts"
 import { iceServerList, listenHosts, publicAddressList } from "./config-media.ts"
 import { MiniSdp } from "./config-minisdp.ts"
 import { Pulls } from "./config-pulls.ts"
+import { Recordings } from "./config-recording.ts"
 import { Rtmp } from "./config-rtmp.ts"
 import { flag, listOf, positive } from "./config-values.ts"
 import { GatewayError } from "./errors.ts"
@@ -88,6 +89,7 @@ export const Config = z.strictObject({
   audio: Audio.prefault({}),
   minisdp: MiniSdp.prefault({}),
   pulls: Pulls,
+  recordings: Recordings.prefault({}),
   log: Log.prefault({}),
   shutdown: Shutdown.prefault({}),
 })

@@ -13,6 +13,8 @@ import { startHttpServer } from "./io/http-server.ts"
 import { createLogger, type Logger } from "./io/log.ts"
 import { MiniSdpServer } from "./io/minisdp/server.ts"
 import { startPulls } from "./io/minisdp/start-pulls.ts"
+import { NODE_FILES } from "./io/recording/files.ts"
+import { Recordings } from "./io/recording/recordings.ts"
 import { startRtmpServer } from "./io/rtmp/server.ts"
 import { TypeScriptFanout } from "./io/webrtc/fanout-typescript.ts"
 import { resolvePublicAddresses } from "./io/webrtc/public-addresses.ts"
@@ -117,9 +119,12 @@ async function start(config: Config, logger: Logger, open: Closeable[]): Promise
     nowMs,
     isClosing: () => isClosing,
   })
+  const recordings = new Recordings({ ...config.recordings, registry, files: NODE_FILES, logger, nowMs, onBug })
+  open.push(recordings)
   const services = createAppServices({
     config,
     registry,
+    recordings,
     webrtc,
     access,
     flv,
@@ -148,7 +153,12 @@ async function start(config: Config, logger: Logger, open: Closeable[]): Promise
       clearInterval(sweep)
       pulls.close("the gateway is closing")
       registry.close("the gateway is closing")
-      await Promise.all([http.close(timeoutMs), rtmp.close(timeoutMs), transport.close("the gateway is closing")])
+      await Promise.all([
+        recordings.close(timeoutMs),
+        http.close(timeoutMs),
+        rtmp.close(timeoutMs),
+        transport.close("the gateway is closing"),
+      ])
       fanout.close()
       await Promise.all([access.close(), transcoders.close()])
     }),

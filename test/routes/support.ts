@@ -45,6 +45,11 @@ export function fakeApp(overrides: Partial<AppServices> = {}, options: Partial<A
     endStream: () => false,
     sessions: () => [],
     endSession: () => false,
+    recordings: () => [],
+    startRecording: () => {
+      throw new GatewayError("stream.not_live", "nobody publishes it")
+    },
+    stopRecording: () => false,
     playFilter: async () => () => true,
     requireAdmin: async (token) => {
       if (token === undefined) throw new GatewayError("access.required", "administrators only")
