@@ -1,9 +1,9 @@
 import type { AppServices } from "../routes/app.ts"
 import type { ExtensionLink } from "../routes/links.ts"
 import type { OpenSession } from "../routes/signaling.ts"
+import type { AccessControl } from "./access/access.ts"
 import type { Config } from "./config.ts"
 import type { StreamRegistry } from "./hub/stream-registry.ts"
-import type { GatewayAccess } from "./io/access/create-access.ts"
 import type { FlvService } from "./io/flv/flv-service.ts"
 import { sessionLabel } from "./io/log.ts"
 import type { Recordings } from "./io/recording/recordings.ts"
@@ -19,7 +19,7 @@ export interface AppServiceParts {
   readonly config: Config
   readonly registry: StreamRegistry
   readonly webrtc: WebRtcService
-  readonly access: GatewayAccess
+  readonly access: AccessControl
   readonly flv: FlvService
   readonly recordings: Recordings
   readonly open: SessionOpener

@@ -3,7 +3,7 @@ import { Access } from "./config-access.ts"
 import { Http } from "./config-http.ts"
 import { iceServerList, listenHosts, publicAddressList } from "./config-media.ts"
 import { MiniSdp } from "./config-minisdp.ts"
-import { Pulls } from "./config-pulls.ts"
+import { PullSettings, Pulls } from "./config-pulls.ts"
 import { Recordings } from "./config-recording.ts"
 import { Rtmp } from "./config-rtmp.ts"
 import { flag, listOf, positive } from "./config-values.ts"
@@ -88,6 +88,7 @@ export const Config = z.strictObject({
   access: Access.prefault({}),
   audio: Audio.prefault({}),
   minisdp: MiniSdp.prefault({}),
+  pull: PullSettings.prefault({}),
   pulls: Pulls,
   recordings: Recordings.prefault({}),
   log: Log.prefault({}),

@@ -2,6 +2,7 @@ import type { IncomingMessage } from "node:http"
 import { createApp } from "../routes/app.ts"
 import type { Connection } from "../routes/client.ts"
 import { RateLimiter } from "./access/rate-limit.ts"
+import { wakingAccess } from "./access/waking-access.ts"
 import { createAppServices } from "./app-services.ts"
 import { createLaneConverters } from "./bridge/lane-converters.ts"
 import { type Config, type ConfigInput, parseConfig } from "./config.ts"
@@ -12,7 +13,7 @@ import { FlvService } from "./io/flv/flv-service.ts"
 import { startHttpServer } from "./io/http-server.ts"
 import { createLogger, type Logger } from "./io/log.ts"
 import { MiniSdpServer } from "./io/minisdp/server.ts"
-import { startPulls } from "./io/minisdp/start-pulls.ts"
+import { Pulls } from "./io/pull/pulls.ts"
 import { NODE_FILES } from "./io/recording/files.ts"
 import { Recordings } from "./io/recording/recordings.ts"
 import { startRtmpServer } from "./io/rtmp/server.ts"
@@ -94,8 +95,13 @@ async function start(config: Config, logger: Logger, open: Closeable[]): Promise
   const fanout = new TypeScriptFanout(transport.send)
   const webrtc = new WebRtcService({ ...config.media, transport, fanout, registry, logger, nowMs, onBug })
 
-  const access = createAccess(config.access, logger)
-  open.push({ close: () => access.close() })
+  const permissions = createAccess(config.access, logger)
+  open.push({ close: () => permissions.close() })
+  const { maxMessageBytes } = config.rtmp
+  const pullParts = { identity: transport.identity, registry, logger, nowMs, onBug, maxMessageBytes }
+  const pulls = new Pulls(config.pulls, { ...config, ...pullParts })
+  open.push({ close: async () => pulls.close("the gateway is closing") })
+  const access = wakingAccess(permissions, pulls.demand)
   const rtmp = await startRtmpServer(config.rtmp, { registry, access, logger, nowMs })
   open.push(rtmp)
 
@@ -136,9 +142,7 @@ async function start(config: Config, logger: Logger, open: Closeable[]): Promise
   const app = createApp(services, { ...config.http, onBug, connection, countRequest })
   const http = await startHttpServer({ ...config.http, logger, fetch: (request, env) => app.fetch(request, env) })
   open.push(http)
-  const { identity } = transport
-  const pulls = startPulls(config.pulls, { ...config.media, identity, registry, logger, nowMs, onBug })
-  open.push({ close: async () => pulls.close("the gateway is closing") })
+  pulls.start()
   void reportReachability(transport, logger)
 
   return {
@@ -160,7 +164,7 @@ async function start(config: Config, logger: Logger, open: Closeable[]): Promise
         transport.close("the gateway is closing"),
       ])
       fanout.close()
-      await Promise.all([access.close(), transcoders.close()])
+      await Promise.all([permissions.close(), transcoders.close()])
     }),
   }
 }

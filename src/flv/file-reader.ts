@@ -5,16 +5,20 @@ import { FLV_TAG_HEADER_BYTES, FLV_TAG_SIZE_BYTES, FLV_TAG_TYPE } from "./file-w
 /** What a file or an endless stream of FLV holds, in its order. */
 export type FlvFileEvent =
   /** Comes first. Many writers set both flags whatever follows. */
-  { readonly type: "header"; readonly hasAudio: boolean; readonly hasVideo: boolean } | FlvFileTag
+  | { readonly type: "header"; readonly hasAudio: boolean; readonly hasVideo: boolean }
+  | FlvFileTag<"audio" | "video">
+  | FlvFileTag<"script">
 
 /** A tag: the body of video and audio is that of an RTMP message, that of a script tag AMF0. */
-export interface FlvFileTag {
-  readonly type: "audio" | "video" | "script"
+export interface FlvFileTag<Type extends TagType> {
+  readonly type: Type
   /** Unsigned 32 bits, wraps. */
   readonly timestampMs: number
   /** Belongs to the receiver. */
   readonly payload: Uint8Array
 }
+
+type TagType = "audio" | "video" | "script"
 
 /**
  * Reads an FLV file or stream as it comes (FLV 10.1 annex E): bytes go in, tags come out, and any split of the input gives the same ones.
@@ -27,7 +31,7 @@ export class FlvFileReader {
   #bytes = new Uint8Array(FILE_HEADER_BYTES)
   #length = 0
   #wantedBytes = FILE_HEADER_BYTES
-  #tag: { readonly type: FlvFileTag["type"]; readonly timestampMs: number } | undefined
+  #tag: { readonly type: TagType; readonly timestampMs: number } | undefined
 
   /** Tags with a larger body are refused. */
   constructor(maxTagBytes: number) {
@@ -124,7 +128,7 @@ export class FlvFileReader {
   }
 }
 
-const TAG_TYPES: Readonly<Record<number, FlvFileTag["type"]>> = {
+const TAG_TYPES: Readonly<Record<number, TagType>> = {
   [FLV_TAG_TYPE.audio]: "audio",
   [FLV_TAG_TYPE.video]: "video",
   [FLV_TAG_TYPE.script]: "script",

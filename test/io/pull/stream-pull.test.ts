@@ -3,16 +3,14 @@ import { type Logger, pino } from "pino"
 import { afterEach, beforeEach, expect, test, vi } from "vitest"
 import { GatewayError } from "../../../src/errors.ts"
 import { parseStreamName } from "../../../src/hub/stream-name.ts"
-import type { StreamRegistry } from "../../../src/hub/stream-registry.ts"
-import type { PlayedStream, PlayOptions } from "../../../src/io/minisdp/client.ts"
-import { StreamPull } from "../../../src/io/minisdp/stream-pull.ts"
-import type { DtlsIdentity } from "../../../src/io/webrtc/identity.ts"
+import type { PullAttempt } from "../../../src/io/pull/pull-source.ts"
+import { StreamPull } from "../../../src/io/pull/stream-pull.ts"
 
-/** When and how often a gateway comes again; the media itself is for test/interop/pull.test.ts. */
+/** When and how often a gateway comes again; the media itself is for the tests of the sources. */
 let lines: string[]
 let logger: Logger
-let attempts: { readonly atMs: number; readonly cookie: Uint8Array | undefined }[]
-let outcome: () => Promise<PlayedStream>
+let attempts: { readonly atMs: number }[]
+let outcome: (attempt: PullAttempt) => Promise<string>
 let bugs: unknown[]
 
 beforeEach(() => {
@@ -43,15 +41,49 @@ test("pauses double up to 5 s while the stream is not there, and the log says so
   pull.close("test is over")
 })
 
-test("another trouble is another line, and no line has the token", async () => {
+test("another trouble is another line, with the origin", async () => {
   const codes = ["stream.not_live", "access.denied", "access.denied"] as const
   outcome = () => Promise.reject(new GatewayError(codes[attempts.length - 1] ?? "access.denied", "no"))
   const pull = start()
   await vi.advanceTimersByTimeAsync(2_000)
   expect(lines.map((line) => JSON.parse(line).code)).toEqual(["stream.not_live", "access.denied"])
-  expect(JSON.parse(lines[0] ?? "")).toMatchObject({ stream: "live/cam1", origin: "origin:8000/live/cam9" })
-  expect(lines.join()).not.toContain("secret")
+  expect(JSON.parse(lines[0] ?? "")).toMatchObject({ stream: "live/cam1", origin: "rtmp://origin/live/cam9" })
   pull.close("test is over")
+})
+
+test("an origin that gives media and goes again at once is not hammered, one that was well for a while is asked at once", async () => {
+  let liveMs = 1_000
+  outcome = async ({ onLive }) => {
+    onLive()
+    await new Promise((resolve) => setTimeout(resolve, liveMs))
+    return "lost"
+  }
+  const pull = start()
+  await vi.advanceTimersByTimeAsync(4_000)
+  expect(attempts.map(({ atMs }) => atMs)).toEqual([0, 1_250, 2_750])
+  liveMs = 6_000
+  await vi.advanceTimersByTimeAsync(16_000)
+  // It is live from 4,750 to 10,750, and the pause that follows is the first one again.
+  expect(attempts.map(({ atMs }) => atMs).slice(3)).toEqual([4_750, 11_000, 17_250])
+  pull.close("test is over")
+})
+
+test("tells its state, and what went wrong last also when all is well again", async () => {
+  outcome = () => Promise.reject(new GatewayError("access.denied", "no"))
+  const pull = start()
+  expect(pull).toMatchObject({ state: "connecting", failure: undefined, lastError: undefined })
+  await vi.advanceTimersByTimeAsync(100)
+  expect(pull).toMatchObject({ state: "backingOff", sinceMs: 0, failure: { code: "access.denied" } })
+  const ended = Promise.withResolvers<string>()
+  outcome = ({ onLive, signal }) => {
+    onLive()
+    signal.addEventListener("abort", () => ended.resolve(String(signal.reason)))
+    return ended.promise
+  }
+  await vi.advanceTimersByTimeAsync(400)
+  expect(pull).toMatchObject({ state: "live", sinceMs: 250, failure: undefined, lastError: { code: "access.denied" } })
+  pull.close("test is over")
+  expect(await ended.promise).toBe("test is over")
 })
 
 test("a bug is told as one, and does not end the pull", async () => {
@@ -74,20 +106,15 @@ test("after the end nothing comes again", async () => {
 function start(): StreamPull {
   return new StreamPull({
     name: parseStreamName("live", "cam1"),
-    url: "minisdp://origin:8000/live/cam9?token=secret",
-    client: {
-      play: (_url: string, { cookie }: PlayOptions) => {
-        attempts.push({ atMs: Date.now(), cookie })
-        return outcome()
+    source: {
+      origin: "rtmp://origin/live/cam9",
+      fetch: (attempt) => {
+        attempts.push({ atMs: Date.now() })
+        return outcome(attempt)
       },
     },
-    identity: {} as DtlsIdentity,
-    registry: {} as StreamRegistry,
     logger,
     nowMs: () => Date.now(),
-    maxBitrateBps: 1,
-    connectTimeoutMs: 1,
-    idleTimeoutMs: 1,
     onBug: (error) => bugs.push(error),
   })
 }
