@@ -1,5 +1,5 @@
 import { z } from "zod"
-import { listOf, positive } from "./config-values.ts"
+import { BOTH_TLS_FILES, listOf, positive, tlsFileKeys } from "./config-values.ts"
 
 const publicUrl = z
   .union([
@@ -12,23 +12,14 @@ const publicUrl = z
 
 const trustedProxies = listOf(z.array(z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()])).max(100))
 
-const Tls = z
-  .strictObject({
-    certFile: z.string().default("").describe("PEM file with the certificate and its chain; both files turn HTTPS on"),
-    keyFile: z
-      .string()
-      .default("")
-      .describe("PEM file with the private key; both files are read again when they change"),
-  })
-  .refine(({ certFile, keyFile }) => (certFile === "") === (keyFile === ""), {
-    error: "needs certFile and keyFile, or neither",
-  })
-
 /** The section `http` of the configuration. */
 export const Http = z.strictObject({
   host: z.string().min(1).default("0.0.0.0").describe("address that the HTTP server listens on"),
   port: z.coerce.number().int().min(0).max(65_535).default(8080).describe("TCP port of pages, WHIP, WHEP and API"),
-  tls: Tls.prefault({}),
+  tls: z
+    .strictObject(tlsFileKeys("HTTPS"))
+    .refine(...BOTH_TLS_FILES)
+    .prefault({}),
   publicUrl: publicUrl
     .default("")
     .describe("the gateway's address for the world, as in https://live.example.org; left out: what requests name"),

@@ -23,3 +23,23 @@ export function orJson<Schema extends z.ZodType>(schema: Schema) {
     }
   }, schema)
 }
+
+/** The keys that name a TLS server's certificate and private key; both of them turn on what is named. */
+export function tlsFileKeys(what: string) {
+  return {
+    certFile: z
+      .string()
+      .default("")
+      .describe(`PEM file with the certificate and its chain; both files turn ${what} on`),
+    keyFile: z
+      .string()
+      .default("")
+      .describe("PEM file with the private key; both files are read again when they change"),
+  }
+}
+
+/** For `refine`: certificate and key are both named, or neither. */
+export const BOTH_TLS_FILES = [
+  ({ certFile, keyFile }: { certFile: string; keyFile: string }) => (certFile === "") === (keyFile === ""),
+  { error: "needs certFile and keyFile, or neither" },
+] as const

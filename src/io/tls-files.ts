@@ -2,6 +2,7 @@ import { type FSWatcher, readFileSync, watch } from "node:fs"
 import { dirname } from "node:path"
 import { createSecureContext } from "node:tls"
 import { GatewayError } from "../errors.ts"
+import type { Logger } from "./log.ts"
 
 /** Where a certificate with its chain and its private key are kept, both as PEM. */
 export interface TlsFiles {
@@ -22,9 +23,12 @@ export interface TlsFileEvents {
   refused(reason: string): void
 }
 
+/** The section of the configuration that names the files, for errors. */
+export type TlsSection = "http.tls" | "rtmp.tls"
+
 /** Reads a certificate and its key. Throws `config.invalid` where they cannot be read or do not belong together. */
-export function readTlsFiles({ certFile, keyFile }: TlsFiles): TlsCredentials {
-  const credentials = { cert: readPem("http.tls.certFile", certFile), key: readPem("http.tls.keyFile", keyFile) }
+export function readTlsFiles(section: TlsSection, { certFile, keyFile }: TlsFiles): TlsCredentials {
+  const credentials = { cert: readPem(`${section}.certFile`, certFile), key: readPem(`${section}.keyFile`, keyFile) }
   try {
     createSecureContext(credentials)
   } catch (cause) {
@@ -40,12 +44,17 @@ export function readTlsFiles({ certFile, keyFile }: TlsFiles): TlsCredentials {
  * Watches the files for new content. The folders are watched, as certificates are renewed by putting another file or link in place, and the
  * content is compared now and then, as not every file system tells of changes. Returns the way to stop.
  */
-export function watchTlsFiles(files: TlsFiles, current: TlsCredentials, events: TlsFileEvents): () => void {
+export function watchTlsFiles(
+  section: TlsSection,
+  files: TlsFiles,
+  current: TlsCredentials,
+  events: TlsFileEvents,
+): () => void {
   let known = current
   let complaint: string | undefined
   const check = () => {
     try {
-      const credentials = readTlsFiles(files)
+      const credentials = readTlsFiles(section, files)
       complaint = undefined
       if (credentials.cert === known.cert && credentials.key === known.key) return
       known = credentials
@@ -73,6 +82,32 @@ export function watchTlsFiles(files: TlsFiles, current: TlsCredentials, events: 
   }
 }
 
+/** A TLS server whose certificate can be renewed while it runs. */
+export interface RenewableTlsServer {
+  setSecureContext(options: TlsCredentials & { readonly minVersion: typeof MIN_TLS_VERSION }): void
+}
+
+/** Gives a server the new content of its files when they change. Returns the way to stop. */
+export function renewCertificates(
+  server: RenewableTlsServer,
+  section: TlsSection,
+  files: TlsFiles,
+  current: TlsCredentials,
+  logger: Logger,
+): () => void {
+  return watchTlsFiles(section, files, current, {
+    changed(credentials) {
+      try {
+        server.setSecureContext({ ...credentials, minVersion: MIN_TLS_VERSION })
+        logger.info({ certFile: files.certFile }, "new connections get the renewed certificate")
+      } catch (error) {
+        logger.warn({ err: error }, "this runtime takes no renewed certificate while it runs: restart the gateway")
+      }
+    },
+    refused: (reason) => logger.warn({ reason }, "the changed certificate is of no use, the one before stays in force"),
+  })
+}
+
 function readPem(key: string, file: string): string {
   try {
     return readFileSync(file, "utf8")
@@ -93,6 +128,8 @@ function watchFolder(folder: string, onChange: () => void): FSWatcher | undefine
   }
 }
 
+/** The oldest version of TLS that servers take. */
+export const MIN_TLS_VERSION = "TLSv1.2"
 /** Certificate and key are written one after the other. */
 const SETTLE_MS = 500
 const CHECK_INTERVAL_MS = 60_000

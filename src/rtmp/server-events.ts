@@ -1,5 +1,6 @@
 import type { GatewayError } from "../errors.ts"
 import type { AmfValue } from "./amf0.ts"
+import type { PeerCapabilities } from "./peer-capabilities.ts"
 import type { RtmpStreamAddress } from "./stream-address.ts"
 
 /** What an `RtmpServerSession` wants done (`send`, `close`) or has noticed (all others). */
@@ -8,6 +9,7 @@ export type RtmpServerEvent =
   | RtmpPublishRequested
   | RtmpPlayRequested
   | RtmpMetadata
+  | RtmpUserData
   | RtmpMedia
   | { readonly type: "publishEnded"; readonly streamId: number }
   | { readonly type: "playEnded"; readonly streamId: number }
@@ -18,14 +20,19 @@ export type RtmpServerEvent =
 export interface RtmpPublishRequested extends RtmpStreamAddress {
   readonly type: "publishRequested"
   readonly streamId: number
+  /** What the peer wants to become of it; all of them are live, a recording is up to the caller. */
+  readonly publishType: RtmpPublishType
 }
+
+/** The types of RTMP 1.0 section 7.2.2.6: live only, live and recorded anew, live and added to the recording. */
+export type RtmpPublishType = "live" | "record" | "append"
 
 /** The peer wants to play; answer with `acceptPlay` or `rejectPlay`. */
 export interface RtmpPlayRequested extends RtmpStreamAddress {
   readonly type: "playRequested"
   readonly streamId: number
-  /** FourCC codes that the peer says it can decode (Enhanced RTMP `fourCcList`); mostly empty. */
-  readonly fourCcList: readonly string[]
+  /** What the peer said in `connect` that it can receive. */
+  readonly capabilities: PeerCapabilities
 }
 
 /** `onMetaData` of a publisher: an object or an ECMA array as a rule. */
@@ -33,6 +40,16 @@ export interface RtmpMetadata {
   readonly type: "metadata"
   readonly streamId: number
   readonly values: AmfValue
+}
+
+/** A data message of a publisher other than `onMetaData`: `onTextData`, `onCuePoint`, `onCaption` and what else there is. */
+export interface RtmpUserData {
+  readonly type: "userData"
+  readonly streamId: number
+  /** Unsigned 32 bits, wraps. */
+  readonly timestampMs: number
+  readonly name: string
+  readonly values: readonly AmfValue[]
 }
 
 /** An audio or video message of a publisher: an FLV tag body. */

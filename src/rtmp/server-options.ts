@@ -1,7 +1,8 @@
 import type { ChunkReaderLimits } from "./chunk-reader.ts"
+import type { LivenessLimits } from "./peer-liveness.ts"
 
 /** Bounds and announcements of a server session. */
-export interface RtmpServerOptions extends ChunkReaderLimits {
+export interface RtmpServerOptions extends ChunkReaderLimits, LivenessLimits {
   /** Chunk size of what this side sends; also the one to serialise media with. */
   readonly chunkSizeBytes: number
   readonly windowAckBytes: number
@@ -22,6 +23,8 @@ export const RTMP_SERVER_DEFAULTS: RtmpServerOptions = {
   maxMessageStreams: 8,
   commandTimeoutMs: 10_000,
   idleTimeoutMs: 30_000,
+  pingIntervalMs: 15_000,
+  pingTimeoutMs: 15_000,
 }
 
 /** Status codes with which a publisher or player can be refused. */

@@ -1,12 +1,6 @@
 import type { AmfObject, AmfValue } from "./amf0.ts"
-import {
-  commandMessage,
-  controlMessage,
-  MESSAGE_TYPE,
-  type RtmpCommand,
-  type RtmpMessage,
-  setPeerBandwidth,
-} from "./message.ts"
+import { commandMessage, dataMessage, type RtmpCommand, type RtmpMessage } from "./message.ts"
+import { parseSharedObject, sharedObjectMessage } from "./shared-object-message.ts"
 
 /** Severity of a status: `error` makes clients give up. */
 export type StatusLevel = "status" | "error"
@@ -31,16 +25,15 @@ export function errorFor(command: RtmpCommand, code: string, description: string
   return answerTo(command, "_error", statusInfo("error", code, description))
 }
 
-/** Makes all that a server says to a successful `connect`: its windows and chunk size, then the result. */
-export function connectReplies(command: RtmpCommand, windowBytes: number, chunkSizeBytes: number): RtmpMessage[] {
-  const connected = statusInfo("status", "NetConnection.Connect.Success", "connected")
-  return [
-    controlMessage(MESSAGE_TYPE.windowAckSize, windowBytes),
-    setPeerBandwidth(windowBytes),
-    controlMessage(MESSAGE_TYPE.setChunkSize, chunkSizeBytes),
-    commandMessage(0, "_result", command.transactionId, [SERVER_FACTS, { ...connected, objectEncoding: 0 }]),
-  ]
+/** Makes `|RtmpSampleAccess`, with which Flash players may look at sound and picture; they wait for it. */
+export function sampleAccess(streamId: number): RtmpMessage {
+  return dataMessage(streamId, 0, ["|RtmpSampleAccess", true, true])
 }
 
-/** Old clients look for a Flash Media Server version before they go on. */
-const SERVER_FACTS = { fmsVer: "FMS/3,5,7,7009", capabilities: 31 }
+/** Answers a shared object that a client wants to use: there are none here. Throws `rtmp.amf` or `bytes.truncated`. */
+export function refuseSharedObject(message: RtmpMessage): RtmpMessage[] {
+  const { events, isPersistent, ...object } = parseSharedObject(message)
+  if (!events.some(({ type }) => type === "use")) return []
+  const code = isPersistent ? "SharedObject.BadPersistence" : "SharedObject.NoReadAccess"
+  return [sharedObjectMessage({ ...object, isPersistent, events: [{ type: "status", code, level: "error" }] })]
+}

@@ -12,6 +12,7 @@ import { parseAvcConfig, serializeAvcConfig } from "../../src/media/h264.ts"
 import { ChunkReader } from "../../src/rtmp/chunk-reader.ts"
 import { serializeMessage } from "../../src/rtmp/chunk-writer.ts"
 import { controlMessage, MESSAGE_TYPE, type RtmpMessage } from "../../src/rtmp/message.ts"
+import { parseCapabilities } from "../../src/rtmp/peer-capabilities.ts"
 import type { RtmpMedia, RtmpServerEvent } from "../../src/rtmp/server-events.ts"
 import { RTMP_SERVER_DEFAULTS } from "../../src/rtmp/server-options.ts"
 import { RtmpServerSession } from "../../src/rtmp/server-session.ts"
@@ -156,7 +157,7 @@ export class RtmpSink implements RtmpOutput {
     this.#chunks.push(serializeMessage(chunkSize, 128), () => undefined)
     const address = { app: "live", stream: "cam1", token: undefined }
     this.reader = createRtmpReader(
-      { type: "playRequested", streamId: 1, fourCcList, ...address },
+      { type: "playRequested", streamId: 1, capabilities: parseCapabilities({ fourCcList }), ...address },
       {
         ...gateway,
         ...ADMISSION,

@@ -2,6 +2,7 @@ import type { AccessGrant } from "../../access/access.ts"
 import type { FlvFeedLimits } from "../../bridge/flv-feed.ts"
 import type { StreamName } from "../../hub/stream-name.ts"
 import type { StreamRegistry } from "../../hub/stream-registry.ts"
+import { listsFourCc } from "../../rtmp/peer-capabilities.ts"
 import type { RtmpPlayRequested } from "../../rtmp/server-events.ts"
 import { FlvSubscriber } from "../flv-subscriber.ts"
 import { type Logger, sessionLabel } from "../log.ts"
@@ -29,7 +30,7 @@ export interface ReaderContext {
 }
 
 /** Joins a stream for one playback over RTMP. Throws `stream.not_live` or `session.limit`. */
-export function createRtmpReader({ streamId, fourCcList }: RtmpPlayRequested, context: ReaderContext): FlvSubscriber {
+export function createRtmpReader({ streamId, capabilities }: RtmpPlayRequested, context: ReaderContext): FlvSubscriber {
   const { id, name, registry, messages, output, grant } = context
   return new FlvSubscriber({
     ...context,
@@ -37,7 +38,7 @@ export function createRtmpReader({ streamId, fourCcList }: RtmpPlayRequested, co
     transport: "tcp",
     role: "reader",
     stream: registry.find(name),
-    accepts: { opus: fourCcList.includes("Opus") || fourCcList.includes("*"), takesVideo: (codec) => codec === "h264" },
+    accepts: { opus: listsFourCc(capabilities.audio, "Opus") === true, takesVideo: (codec) => codec === "h264" },
     output: new RtmpFlvOutput(output, messages, streamId),
     onStopped: (facts) => grant.ended({ sessionId: sessionLabel(id), ...facts }),
   })
