@@ -4,6 +4,7 @@ import { Http } from "./config-http.ts"
 import { iceServerList, listenHosts, publicAddressList } from "./config-media.ts"
 import { MiniSdp } from "./config-minisdp.ts"
 import { PullSettings, Pulls } from "./config-pulls.ts"
+import { Push, Pushes } from "./config-pushes.ts"
 import { Recordings } from "./config-recording.ts"
 import { Rtmp } from "./config-rtmp.ts"
 import { flag, listOf, positive } from "./config-values.ts"
@@ -91,6 +92,8 @@ export const Config = z.strictObject({
   pull: PullSettings.prefault({}),
   pulls: Pulls,
   recordings: Recordings.prefault({}),
+  pushes: Pushes,
+  push: Push.prefault({}),
   log: Log.prefault({}),
   shutdown: Shutdown.prefault({}),
 })
@@ -120,7 +123,7 @@ export function loadConfig(file: unknown, env: Readonly<Record<string, string | 
   for (const [name, value] of Object.entries(env)) {
     if (!name.startsWith(ENV_PREFIX) || value === undefined || value === "") continue
     const path = name.slice(ENV_PREFIX.length).toLowerCase().split("__").map(camelCase)
-    const isList = path[0] === "pulls"
+    const isList = path[0] === "pulls" || path[0] === "pushes"
     if (path.length < (isList ? 1 : 2) || path.includes("")) {
       throw new GatewayError("config.invalid", `${name}: name a section and a key, as in ${ENV_PREFIX}RTMP__PORT`)
     }

@@ -45,6 +45,14 @@ export function fakeApp(overrides: Partial<AppServices> = {}, options: Partial<A
     endStream: () => false,
     sessions: () => [],
     endSession: () => false,
+    pushes: () => [],
+    addPush: () => {
+      throw new GatewayError("rtmp.url", "no such address")
+    },
+    removePush: () => false,
+    metrics: () => [],
+    requireMetricsAccess: async () => {},
+    pulls: () => [],
     recordings: () => [],
     startRecording: () => {
       throw new GatewayError("stream.not_live", "nobody publishes it")

@@ -37,6 +37,8 @@ export class PushManager {
   readonly #options: PushManagerOptions
   readonly #context: PushContext
   readonly #rules = new Map<string, PushRule>()
+  /** Of the pushes that were removed. */
+  readonly #removed = noTotals()
 
   /** Throws `rtmp.url` for an address that cannot be read. */
   constructor(options: PushManagerOptions) {
@@ -48,6 +50,13 @@ export class PushManager {
   /** All pushes, oldest first. */
   list(nowMs: number): PushEntry[] {
     return [...this.#rules.values()].flatMap((rule) => rule.entries(nowMs))
+  }
+
+  /** Counts of all pushes that there have been. */
+  get totals(): Readonly<PushTotals> {
+    const totals = { ...this.#removed }
+    for (const rule of this.#rules.values()) addTotals(totals, rule.totals)
+    return totals
   }
 
   /** Adds a push until it is removed, or the gateway ends. Throws `rtmp.url` or `session.limit`. */
@@ -65,7 +74,10 @@ export class PushManager {
 
   /** Ends a push for all its streams; false where there is none of that id. */
   remove(id: string): boolean {
-    this.#rules.get(id)?.close("the push was removed")
+    const rule = this.#rules.get(id)
+    if (rule === undefined) return false
+    rule.close("the push was removed")
+    addTotals(this.#removed, rule.totals)
     return this.#rules.delete(id)
   }
 
@@ -107,7 +119,7 @@ class PushRule {
   readonly #target: string
   readonly #pushes = new Map<StreamName, StreamPush>()
   /** Of the streams that are over. */
-  readonly #totals: PushTotals = { bytes: 0, droppedFrames: 0, attempts: 0, errors: 0 }
+  readonly #ended = noTotals()
   #lastFailure: PushFailure | undefined
   #waitsSinceMs: number
 
@@ -122,7 +134,7 @@ class PushRule {
     const common = { id, source, target: this.#target }
     if (this.#pushes.size === 0) {
       const state = { type: "waiting", sinceMs: this.#waitsSinceMs } as const
-      const totals = { ...this.#totals }
+      const { totals } = this
       return [{ ...common, stream: request.stream, state, lastFailure: this.#lastFailure, totals, bitrateBps: 0 }]
     }
     return [...this.#pushes.values()].map((push) => ({
@@ -133,6 +145,12 @@ class PushRule {
       totals: push.totals,
       bitrateBps: push.bitrateBps(nowMs),
     }))
+  }
+
+  get totals(): Readonly<PushTotals> {
+    const totals = { ...this.#ended }
+    for (const push of this.#pushes.values()) addTotals(totals, push.totals)
+    return totals
   }
 
   sweep(nowMs: number, live: ReadonlyMap<StreamName, LiveStream>): void {
@@ -163,10 +181,17 @@ class PushRule {
     this.#pushes.delete(push.stream.name)
     this.#waitsSinceMs = nowMs
     this.#lastFailure = push.lastFailure ?? this.#lastFailure
-    const { bytes, droppedFrames, attempts, errors } = push.totals
-    this.#totals.bytes += bytes
-    this.#totals.droppedFrames += droppedFrames
-    this.#totals.attempts += attempts
-    this.#totals.errors += errors
+    addTotals(this.#ended, push.totals)
   }
+}
+
+function noTotals(): PushTotals {
+  return { bytes: 0, droppedFrames: 0, attempts: 0, errors: 0 }
+}
+
+function addTotals(sum: PushTotals, { bytes, droppedFrames, attempts, errors }: Readonly<PushTotals>): void {
+  sum.bytes += bytes
+  sum.droppedFrames += droppedFrames
+  sum.attempts += attempts
+  sum.errors += errors
 }

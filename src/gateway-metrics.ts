@@ -1,0 +1,80 @@
+import type { StreamRegistry } from "./hub/stream-registry.ts"
+import { ProcessMetrics } from "./io/process-metrics.ts"
+import type { PushManager } from "./io/push/push-manager.ts"
+import type { MetricFamily } from "./metrics/exposition.ts"
+import { counter, gauge, SessionMetrics } from "./metrics/session-metrics.ts"
+import { VERSION } from "./version.ts"
+
+/** The parts of a gateway that are measured. */
+export interface MeasuredParts {
+  readonly registry: StreamRegistry
+  readonly pushes: PushManager
+  readonly nowMs: () => number
+}
+
+/** All metrics of a gateway. Looks at the sessions every few seconds, so that counts of those that end are not missed. */
+export class GatewayMetrics {
+  readonly #parts: MeasuredParts
+  readonly #sessions = new SessionMetrics()
+  readonly #process = new ProcessMetrics()
+  readonly #timer = setInterval(() => this.#measure(), MEASURE_INTERVAL_MS).unref()
+
+  constructor(parts: MeasuredParts) {
+    this.#parts = parts
+  }
+
+  families(): MetricFamily[] {
+    this.#measure()
+    const { registry, nowMs } = this.#parts
+    const streams = registry.list()
+    const live = streams.filter(({ publisher }) => publisher !== undefined).length
+    return [
+      gauge("whipstitch_info", "the version that runs", [{ labels: { version: VERSION }, value: 1 }]),
+      gauge("whipstitch_uptime_seconds", "time since the start", [{ value: nowMs() / 1000 }]),
+      gauge("whipstitch_streams", "streams, live or waiting for a publisher that was lost", [
+        { labels: { state: "live" }, value: live },
+        { labels: { state: "waiting" }, value: streams.length - live },
+      ]),
+      ...this.#sessions.families(),
+      ...this.#pushFamilies(),
+      ...this.#process.families(),
+    ]
+  }
+
+  close(): void {
+    clearInterval(this.#timer)
+    this.#process.close()
+  }
+
+  #measure(): void {
+    const { registry, nowMs } = this.#parts
+    const sessions = registry.sessions().map(({ role, session }) => {
+      return { protocol: session.protocol, role: role === "publisher" ? role : ("viewer" as const), session }
+    })
+    this.#sessions.measure(sessions, nowMs())
+  }
+
+  #pushFamilies(): MetricFamily[] {
+    const { pushes, nowMs } = this.#parts
+    const entries = pushes.list(nowMs())
+    const { bytes, droppedFrames, attempts, errors } = pushes.totals
+    const inState = (state: string) => entries.filter((push) => push.state.type === state).length
+    return [
+      gauge(
+        "whipstitch_pushes",
+        "pushes by state",
+        PUSH_STATES.map((state) => ({ labels: { state }, value: inState(state) })),
+      ),
+      gauge("whipstitch_push_bitrate_bps", "media to all targets in the last seconds", [
+        { value: entries.reduce((sum, { bitrateBps }) => sum + bitrateBps, 0) },
+      ]),
+      counter("whipstitch_push_bytes_total", "media to all targets", [{ value: bytes }]),
+      counter("whipstitch_push_dropped_frames_total", "frames left out for slow targets", [{ value: droppedFrames }]),
+      counter("whipstitch_push_attempts_total", "connections to targets that were tried", [{ value: attempts }]),
+      counter("whipstitch_push_errors_total", "connections to targets that failed or were lost", [{ value: errors }]),
+    ]
+  }
+}
+
+const MEASURE_INTERVAL_MS = 5_000
+const PUSH_STATES = ["waiting", "connecting", "live", "backingOff", "failed"]
