@@ -8,7 +8,7 @@ import type { AmfValue } from "./amf-value.ts"
 export interface AmfLimits {
   readonly maxDepth: number
   readonly maxValues: number
-  /** For the payload, and for all text and byte arrays together. */
+  /** For all text, byte arrays and vectors of numbers together. */
   readonly maxBytes: number
 }
 

@@ -140,8 +140,9 @@ export class Amf0Decoder {
   }
 
   #text(length: number): string {
+    const bytes = this.#reader.take(length)
     this.#meter.bytes(length)
-    return DECODER.decode(this.#reader.take(length))
+    return DECODER.decode(bytes)
   }
 }
 

@@ -204,8 +204,9 @@ export class Amf3Decoder {
   }
 
   #bytes(length: number): Uint8Array {
+    const bytes = this.#reader.take(length)
     this.#meter.bytes(length)
-    return this.#reader.take(length)
+    return bytes
   }
 
   /** Section 1.3.1: seven bits in each of up to three bytes, while the highest bit is set, then eight. */

@@ -1,5 +1,4 @@
 import { GatewayError } from "../errors.ts"
-import { ByteReader } from "../media/bytes.ts"
 import { MESSAGE_TYPE, parseControlValue, type RtmpMessage } from "./message.ts"
 
 /** Bounds of what one connection may keep in memory while messages are incomplete. */
@@ -14,7 +13,9 @@ export interface ChunkReaderLimits {
  * Puts messages together from a chunk stream, RTMP 1.0 section 5.3: all header types, chunk stream ids of one to three bytes,
  * extended timestamps, interleaving. Obeys Set Chunk Size and Abort itself and does not hand them on.
  *
- * Memory grows with what arrived, never with what a header announces. Throws `rtmp.chunk`; afterwards the reader is useless.
+ * Type 3 headers repeat an extended timestamp, as the specification says, or leave it out, as older librtmp and others do: the first one that
+ * leaves it out shows which it is. Memory grows with what arrived, never with what a header announces. Throws `rtmp.chunk`; afterwards
+ * the reader is useless.
  */
 export class ChunkReader {
   #limits: ChunkReaderLimits
@@ -28,6 +29,10 @@ export class ChunkReader {
   #chunkSizeBytes = DEFAULT_CHUNK_BYTES
   #pendingBytes = 0
   #consumedBytes = 0
+  /** True once a type 3 header came without its extended timestamp: from then on none is looked for. */
+  #omitsTimestamps = false
+  /** Bytes of the next chunk that were taken for a timestamp. */
+  #mistaken: Uint8Array = NO_BYTES
 
   constructor(limits: ChunkReaderLimits) {
     this.#limits = limits
@@ -51,7 +56,13 @@ export class ChunkReader {
         this.#current === undefined ? this.#readHeader(input, at) : this.#readPayload(input, at, this.#current)
       this.#consumedBytes += left
       at += left
-      if (this.#current !== undefined && this.#chunkBytesLeft === 0) this.#endChunk(this.#current, onMessage)
+      if (this.#current !== undefined && this.#chunkBytesLeft === 0) {
+        const mistaken = this.#mistaken
+        this.#mistaken = NO_BYTES
+        this.#consumedBytes -= mistaken.length
+        this.#endChunk(this.#current, onMessage)
+        if (mistaken.length > 0) this.push(mistaken, onMessage)
+      }
     }
   }
 
@@ -82,36 +93,40 @@ export class ChunkReader {
     const messageBytes = basicBytes + (MESSAGE_HEADER_BYTES[format] as number)
     if (this.#headerBytes < messageBytes) return messageBytes
     const isExtended =
-      format === 3
-        ? this.#streams.get(chunkStreamId(this.#header, basicBytes))?.isExtended === true
-        : u24(this.#header, basicBytes) === EXTENDED_TIMESTAMP
-    return isExtended ? messageBytes + 4 : messageBytes
+      format === 3 ? this.#repeatsTimestamp(basicBytes) : u24(this.#header, basicBytes) === EXTENDED_TIMESTAMP
+    return isExtended ? messageBytes + EXTENDED_BYTES : messageBytes
+  }
+
+  #repeatsTimestamp(basicBytes: number): boolean {
+    if (this.#omitsTimestamps) return false
+    return this.#streams.get(chunkStreamId(this.#header, basicBytes))?.isExtended === true
   }
 
   #openChunk(): void {
-    const format = (this.#header[0] as number) >> 6
-    const basicBytes = basicHeaderLength(this.#header[0] as number)
-    const stream = this.#stream(chunkStreamId(this.#header, basicBytes), format)
-    const fields = this.#header.subarray(basicBytes, this.#headerBytes)
+    const header = this.#header
+    const format = (header[0] as number) >> 6
+    const basicBytes = basicHeaderLength(header[0] as number)
+    const stream = this.#stream(chunkStreamId(header, basicBytes), format)
+    const hasTimestamp = format === 3 && this.#headerBytes > basicBytes
     this.#headerBytes = 0
     if (format !== 3) {
       if (stream.isOpen) throw new GatewayError("rtmp.chunk", `new message on chunk stream ${stream.id} within another`)
-      readMessageHeader(stream, format, new ByteReader(fields))
+      readMessageHeader(stream, format, header, basicBytes)
     }
     if (!stream.isOpen) this.#openMessage(stream, format)
     this.#current = stream
     this.#chunkBytesLeft = Math.min(this.#chunkSizeBytes, stream.messageBytes - stream.receivedBytes)
-    if (format === 3 && stream.isExtended) this.#checkRepeatedTimestamp(stream, fields)
+    if (hasTimestamp) this.#checkRepeatedTimestamp(stream, header.subarray(basicBytes, basicBytes + EXTENDED_BYTES))
   }
 
-  /** Some encoders leave the extended timestamp out of type 3 headers: then those four bytes are payload. */
-  #checkRepeatedTimestamp(stream: ChunkStream, fields: Uint8Array): void {
-    const value = new ByteReader(fields).u32()
+  /** Where the bytes are no timestamp, they are payload, and what follows a short payload. */
+  #checkRepeatedTimestamp(stream: ChunkStream, bytes: Uint8Array): void {
+    const value = u32(bytes, 0)
     if (value === stream.timestampField || value === stream.timestampMs) return
-    if (this.#chunkBytesLeft < fields.length) {
-      throw new GatewayError("rtmp.chunk", "type 3 header without its extended timestamp")
-    }
-    this.#readPayload(fields, 0, stream)
+    this.#omitsTimestamps = true
+    const payloadBytes = Math.min(this.#chunkBytesLeft, bytes.length)
+    if (payloadBytes > 0) this.#readPayload(bytes.subarray(0, payloadBytes), 0, stream)
+    this.#mistaken = new Uint8Array(bytes.subarray(payloadBytes))
   }
 
   #stream(id: number, format: number): ChunkStream {
@@ -174,7 +189,7 @@ export class ChunkReader {
 
   #setChunkSize(bytes: number): void {
     if (bytes < 1 || bytes > 0x7fff_ffff) throw new GatewayError("rtmp.chunk", `chunk size ${bytes}`)
-    this.#chunkSizeBytes = bytes
+    this.#chunkSizeBytes = bytes // no message is longer than 0xffffff, so that larger ones mean the same
   }
 
   #abort(id: number): void {
@@ -214,15 +229,15 @@ class ChunkStream {
   }
 }
 
-function readMessageHeader(stream: ChunkStream, format: number, reader: ByteReader): void {
-  const timestamp = reader.u24()
+function readMessageHeader(stream: ChunkStream, format: number, header: Uint8Array, at: number): void {
+  const timestamp = u24(header, at)
   if (format <= 1) {
-    stream.messageBytes = reader.u24()
-    stream.typeId = reader.u8()
+    stream.messageBytes = u24(header, at + 3)
+    stream.typeId = header[at + 6] as number
   }
-  if (format === 0) stream.streamId = reader.u32le()
+  if (format === 0) stream.streamId = u32le(header, at + 7)
   stream.isExtended = timestamp === EXTENDED_TIMESTAMP
-  stream.timestampField = stream.isExtended ? reader.u32() : timestamp
+  stream.timestampField = stream.isExtended ? u32(header, at + (MESSAGE_HEADER_BYTES[format] as number)) : timestamp
 }
 
 function basicHeaderLength(firstByte: number): number {
@@ -240,9 +255,24 @@ function u24(bytes: Uint8Array, at: number): number {
   return ((bytes[at] as number) << 16) | ((bytes[at + 1] as number) << 8) | (bytes[at + 2] as number)
 }
 
+function u32(bytes: Uint8Array, at: number): number {
+  return (u24(bytes, at) * 256 + (bytes[at + 3] as number)) >>> 0
+}
+
+/** The message stream id is the only number of RTMP with its lowest byte first. */
+function u32le(bytes: Uint8Array, at: number): number {
+  return (
+    (bytes[at] as number) +
+    (bytes[at + 1] as number) * 2 ** 8 +
+    (bytes[at + 2] as number) * 2 ** 16 +
+    (bytes[at + 3] as number) * 2 ** 24
+  )
+}
+
 const NO_BYTES = new Uint8Array(0)
 const DEFAULT_CHUNK_BYTES = 128
 const MIN_BUFFER_BYTES = 1_024
-const MAX_HEADER_BYTES = 3 + 11 + 4
+const EXTENDED_BYTES = 4
+const MAX_HEADER_BYTES = 3 + 11 + EXTENDED_BYTES
 const MESSAGE_HEADER_BYTES = [11, 7, 3, 0] as const
 const EXTENDED_TIMESTAMP = 0xff_ffff
