@@ -6,11 +6,12 @@ import type { Config } from "./config.ts"
 import type { StreamRegistry } from "./hub/stream-registry.ts"
 import type { FlvService } from "./io/flv/flv-service.ts"
 import { sessionLabel } from "./io/log.ts"
+import type { Pulls } from "./io/pull/pulls.ts"
 import type { Recordings } from "./io/recording/recordings.ts"
 import { iceServersFor } from "./io/webrtc/turn-credentials.ts"
 import type { OpenedSession, WebRtcService } from "./io/webrtc/webrtc-service.ts"
 import { requestedStream, type SessionOpener } from "./session-opener.ts"
-import { describeSession, describeStream } from "./stream-summary.ts"
+import { describePull, describeSession, describeStream } from "./stream-summary.ts"
 import { VERSION } from "./version.ts"
 import { WHEP_EVENTS } from "./whep/event-feeds.ts"
 
@@ -21,6 +22,7 @@ export interface AppServiceParts {
   readonly webrtc: WebRtcService
   readonly access: AccessControl
   readonly flv: FlvService
+  readonly pulls: Pulls
   readonly recordings: Recordings
   readonly open: SessionOpener
   readonly rtmpPort: number
@@ -56,6 +58,7 @@ export function createAppServices(parts: AppServiceParts): AppServices {
     },
     playFilter: (token) => access.permitted("play", token),
     requireAdmin: (token) => access.requireAdmin(token),
+    pulls: () => parts.pulls.list().map((pull) => describePull(pull, nowMs())),
     recordings: () => parts.recordings.list(),
     startRecording: ({ stream, ...wishes }) => parts.recordings.start(requestedStream(stream), wishes),
     stopRecording: (id) => parts.recordings.stop(id),

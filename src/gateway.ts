@@ -130,6 +130,7 @@ async function start(config: Config, logger: Logger, open: Closeable[]): Promise
   const services = createAppServices({
     config,
     registry,
+    pulls,
     recordings,
     webrtc,
     access,

@@ -1,7 +1,9 @@
+import type { PullSummary } from "../routes/api/pull-schemas.ts"
 import type { LayerSummary, SessionSummary, StreamSummary, TrackSummary } from "../routes/api/schemas.ts"
 import type { LiveStream } from "./hub/live-stream.ts"
 import type { Protocol } from "./hub/session.ts"
 import type { SessionEntry } from "./hub/stream-registry.ts"
+import type { PullFacts } from "./io/pull/pulls.ts"
 import type { VideoLayer } from "./hub/video-layers.ts"
 import { isVideoTrack, type Track } from "./media/frame.ts"
 
@@ -34,6 +36,15 @@ export function describeSession(
     stream,
     ...(remoteAddress !== undefined && { remoteAddress }),
     since: wallClock(startedAtMs, nowMs),
+  }
+}
+
+/** Describes a pull for the API. */
+export function describePull({ sinceMs, lastError, ...facts }: PullFacts, nowMs: number): PullSummary {
+  return {
+    ...facts,
+    ...(sinceMs !== undefined && { since: wallClock(sinceMs, nowMs) }),
+    ...(lastError !== undefined && { lastError: { code: lastError.code, message: lastError.message } }),
   }
 }
 
