@@ -54,7 +54,7 @@ export class FlvFeed {
   readonly #limits: FlvFeedLimits
   readonly #nowMs: () => number
   readonly #receiver: FlvReceiver
-  readonly #audioCodec: "aac" | "opus"
+  #audioCodec: "aac" | "opus"
   readonly #startedAtMs: number
   readonly #unsubscribe: (() => void)[] = []
   readonly #totals = { videoFrames: 0, audioFrames: 0, droppedFrames: 0 }
@@ -95,20 +95,80 @@ export class FlvFeed {
     return [this.#lastTrack.video, this.#lastTrack.audio].filter((track) => track !== undefined)
   }
 
+  /** Whether the receiver gets pictures. */
+  get hasPictures(): boolean {
+    return this.#announced?.video !== undefined
+  }
+
+  /** Feeds of a stream with the same key get the same frames from now on; undefined while those of this one are its own. */
+  get sharedKey(): string | undefined {
+    const isOwn = this.#announced === undefined || this.#droppingSinceMs !== undefined || this.#isEnded
+    if (isOwn || !this.#isWanted.video || !this.#isWanted.audio) return undefined
+    if (this.#pictures !== undefined && this.#waitsForKeyframe) return undefined
+    return `${this.#audioCodec} ${this.#announced?.video} ${this.#announced?.audio}`
+  }
+
+  /** True where the receiver has fallen behind. */
+  get isBehind(): boolean {
+    const { queuedBytes } = this.#receiver
+    if (queuedBytes === 0) return false
+    return queuedBytes > this.#limits.maxQueueBytes || this.#receiver.delayMs > this.#limits.maxDelayMs
+  }
+
+  /** A feed of the same frames that goes on from here for another receiver. */
+  fork(receiver: FlvReceiver): FlvFeed {
+    const feed = new FlvFeed(this.#stream, this.#accepts, this.#limits, this.#nowMs, receiver)
+    feed.#goOnFrom(this)
+    return feed
+  }
+
+  /** Leaves the frames to another feed, which gets the same ones. */
+  suspend(): void {
+    for (const unsubscribe of this.#unsubscribe.splice(0)) unsubscribe()
+  }
+
+  /** Takes the frames itself again, from where the other feed has come to; `since` are the totals that the other one had at `suspend`. */
+  resume(from: FlvFeed, since: FlvFeedTotals): void {
+    this.#totals.videoFrames += from.#totals.videoFrames - since.videoFrames
+    this.#totals.audioFrames += from.#totals.audioFrames - since.audioFrames
+    if (!this.#isEnded) this.#goOnFrom(from)
+  }
+
+  /** The receiver has fallen behind and so many frames were left out: it goes on with a keyframe. */
+  drop(frames: number): void {
+    this.#totals.droppedFrames += frames
+    this.#droppingSinceMs ??= this.#nowMs()
+    this.#waitsForKeyframe = true
+  }
+
   /** Begins to send. */
   start(): void {
-    const { videoFrames, aacFrames, opusFrames, passedAudioFrames } = this.#stream.lanes
     const replay: MediaFrame[] = []
     this.#replay = replay
-    const take = (frame: MediaFrame) => this.#onFrame(frame)
-    this.#unsubscribe.push(videoFrames.subscribe(take, { replay: true }))
-    const audio: (frame: AudioFrame) => void = (frame) => this.#onFrame(frame as MediaFrame)
-    if (this.#audioCodec === "opus") this.#unsubscribe.push(opusFrames.subscribe(audio, { replay: true }))
-    else this.#unsubscribe.push(aacFrames.subscribe(audio, { replay: true }))
-    this.#unsubscribe.push(passedAudioFrames.subscribe(audio, { replay: true }))
+    this.#subscribe(true)
     this.#replay = undefined
     for (const frame of replay.sort((a, b) => decodingTimeUs(a) - decodingTimeUs(b))) this.#onFrame(frame)
     if (this.#waitsForKeyframe && !this.#isEnded) this.#stream.requestKeyframe(this.#nowMs())
+  }
+
+  #subscribe(replay: boolean): void {
+    const { videoFrames, aacFrames, opusFrames, passedAudioFrames } = this.#stream.lanes
+    const take = (frame: MediaFrame) => this.#onFrame(frame)
+    const audio: (frame: AudioFrame) => void = (frame) => this.#onFrame(frame as MediaFrame)
+    this.#unsubscribe.push(videoFrames.subscribe(take, { replay }))
+    if (this.#audioCodec === "opus") this.#unsubscribe.push(opusFrames.subscribe(audio, { replay }))
+    else this.#unsubscribe.push(aacFrames.subscribe(audio, { replay }))
+    this.#unsubscribe.push(passedAudioFrames.subscribe(audio, { replay }))
+  }
+
+  #goOnFrom(other: FlvFeed): void {
+    this.#announced = other.#announced
+    this.#lastTrack.video = other.#lastTrack.video
+    this.#lastTrack.audio = other.#lastTrack.audio
+    this.#firstPictureUs = other.#firstPictureUs
+    this.#waitsForKeyframe = other.#waitsForKeyframe
+    this.#audioCodec = other.#audioCodec
+    this.#subscribe(false)
   }
 
   /** Stops; nothing reaches the receiver afterwards. Does nothing the second time. */
@@ -186,16 +246,14 @@ export class FlvFeed {
 
   /** A receiver that is too slow gets nothing until its queue is nearly empty, then goes on with a keyframe. */
   #mustDrop(frame: MediaFrame): boolean {
-    const { queuedBytes } = this.#receiver
-    if (queuedBytes === 0 && this.#droppingSinceMs === undefined) return false
-    const { delayMs } = this.#receiver
-    const { maxQueueBytes, maxDelayMs, slowTimeoutMs } = this.#limits
     if (this.#droppingSinceMs === undefined) {
-      if (queuedBytes <= maxQueueBytes && delayMs <= maxDelayMs) return false
+      if (!this.isBehind) return false
       this.#droppingSinceMs = this.#nowMs()
       this.#waitsForKeyframe = true
       return true
     }
+    const { queuedBytes, delayMs } = this.#receiver
+    const { maxQueueBytes, maxDelayMs, slowTimeoutMs } = this.#limits
     if (queuedBytes <= maxQueueBytes / 8 && delayMs <= maxDelayMs / 8) {
       this.#droppingSinceMs = undefined
       return isVideoFrame(frame) && !frame.isKeyframe

@@ -1,9 +1,16 @@
-import { type FlvAcceptance, FlvFeed, type FlvFeedLimits, type FlvReceiver } from "../bridge/flv-feed.ts"
+import {
+  type FlvAcceptance,
+  FlvFeed,
+  type FlvFeedLimits,
+  type FlvFeedTotals,
+  type FlvReceiver,
+} from "../bridge/flv-feed.ts"
 import type { LiveStream } from "../hub/live-stream.ts"
 import type { Protocol, SessionFacts, StreamEvent, SubscriberSession } from "../hub/session.ts"
 import { CODEC_TITLES } from "../media/codec.ts"
 import type { MediaFrame, Track } from "../media/frame.ts"
 import { RateMeter } from "../media/rate-meter.ts"
+import type { BroadcastMember, FlvBroadcast, FlvBroadcasts, FlvEncoder } from "./flv-broadcast.ts"
 import type { Logger } from "./log.ts"
 
 /** Where the bytes of a subscriber go. Methods that send return how many bytes they queued. */
@@ -14,6 +21,16 @@ export interface FlvOutput {
   metadata(values: ReadonlyMap<string, number | boolean>, timeUs: number): number
   track(track: Track, timeUs: number): number
   frame(frame: MediaFrame): number
+  /** Set where others send the same bytes: then what is common is made once for all of them. */
+  readonly shared?: SharedFlvOutput | undefined
+}
+
+/** The part of an output that sends what is common to many. */
+export interface SharedFlvOutput {
+  readonly broadcasts: FlvBroadcasts
+  readonly encoder: FlvEncoder
+  /** Sends at once, after what was queued before. */
+  send(bytes: Uint8Array): void
 }
 
 /** How a subscriber is set up. */
@@ -39,7 +56,7 @@ export interface FlvSubscriberOptions {
 }
 
 /** One receiver of a live stream in FLV's terms, whatever carries them: what RTMP readers, pushes, HTTP-FLV viewers and recordings share. */
-export class FlvSubscriber implements SubscriberSession, FlvReceiver {
+export class FlvSubscriber implements SubscriberSession, FlvReceiver, BroadcastMember {
   readonly id: string
   readonly protocol: Protocol
   readonly #options: FlvSubscriberOptions
@@ -48,6 +65,8 @@ export class FlvSubscriber implements SubscriberSession, FlvReceiver {
   readonly #startedAtMs: number
   readonly #rate = new RateMeter()
   #bytes = 0
+  #broadcast: { readonly source: FlvBroadcast; readonly since: FlvFeedTotals } | undefined
+  #isJoining = false
   #isStopped = false
 
   /** Joins the stream. Throws `session.limit`. */
@@ -78,6 +97,7 @@ export class FlvSubscriber implements SubscriberSession, FlvReceiver {
 
   /** The receiver turns a kind off or on. */
   want(kind: Track["kind"], isWanted: boolean): void {
+    this.#leave()
     this.#feed.want(kind, isWanted)
   }
 
@@ -93,6 +113,23 @@ export class FlvSubscriber implements SubscriberSession, FlvReceiver {
     if (this.#isStopped) return
     try {
       this.#count(this.#options.output.frame(frame))
+    } catch (error) {
+      this.#options.onError(error)
+    }
+    this.#joinSoon()
+  }
+
+  /** What it has in common with others who keep up; one that does not goes on by itself. */
+  deliver(bytes: Uint8Array, frames: number): void {
+    if (this.#isStopped) return
+    if (this.#feed.isBehind) {
+      this.#leave()
+      this.#feed.drop(frames)
+      return
+    }
+    try {
+      this.#options.output.shared?.send(bytes)
+      this.#bytes += bytes.length
     } catch (error) {
       this.#options.onError(error)
     }
@@ -113,6 +150,7 @@ export class FlvSubscriber implements SubscriberSession, FlvReceiver {
   /** Leaves the stream; does nothing the second time. */
   stop(reason: string): void {
     if (this.#isStopped) return
+    this.#leave()
     this.#isStopped = true
     this.#feed.stop()
     const { stream, nowMs, role, onStopped } = this.#options
@@ -132,10 +170,34 @@ export class FlvSubscriber implements SubscriberSession, FlvReceiver {
       transport: this.#options.transport,
       startedAtMs: this.#startedAtMs,
       bytes: this.#bytes,
-      bitrateBps: this.#rate.bitrateBps(nowMs),
+      bitrateBps: (this.#broadcast?.source ?? this.#rate).bitrateBps(nowMs),
       droppedFrames: this.#feed.totals.droppedFrames,
       codecs: this.#feed.tracks.map(({ codec }) => CODEC_TITLES[codec]),
     }
+  }
+
+  /** After the turn, when others have had the same frames. */
+  #joinSoon(): void {
+    const { stream, output } = this.#options
+    if (this.#isJoining || output.shared === undefined || this.#feed.sharedKey === undefined) return
+    const { broadcasts, encoder } = output.shared
+    this.#isJoining = true
+    queueMicrotask(() => {
+      this.#isJoining = false
+      const key = this.#feed.sharedKey
+      if (key === undefined || this.#isStopped || this.#broadcast !== undefined) return
+      const source = broadcasts.join(stream, encoder, key, this.#feed, this)
+      this.#broadcast = { source, since: { ...source.totals } }
+      this.#feed.suspend()
+    })
+  }
+
+  #leave(): void {
+    if (this.#broadcast === undefined) return
+    const { source, since } = this.#broadcast
+    this.#broadcast = undefined
+    this.#feed.resume(source.feed, since)
+    source.remove(this)
   }
 
   #count(bytes: number): void {

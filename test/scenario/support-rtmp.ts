@@ -191,7 +191,7 @@ export class RtmpSink implements RtmpOutput {
     return this.seen.filter((message) => message.type === "sound")
   }
 
-  sendLater(bytes: Uint8Array): void {
+  sendNow(bytes: Uint8Array): void {
     this.send(bytes)
   }
 

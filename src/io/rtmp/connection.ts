@@ -7,11 +7,11 @@ import type { StreamRegistry } from "../../hub/stream-registry.ts"
 import type { RtmpPlayRequested, RtmpPublishRequested, RtmpServerEvent } from "../../rtmp/server-events.ts"
 import type { RtmpPlayRefusal, RtmpRefusal, RtmpServerOptions } from "../../rtmp/server-options.ts"
 import { RtmpServerSession } from "../../rtmp/server-session.ts"
+import type { FlvBroadcasts } from "../flv-broadcast.ts"
 import type { FlvSubscriber } from "../flv-subscriber.ts"
 import { type Logger, sessionLabel } from "../log.ts"
 import { type Admission, Admissions } from "./admissions.ts"
 import type { RtmpMessageCache } from "./message-cache.ts"
-import type { OutputTurn } from "./output-turn.ts"
 import { RtmpPublisher } from "./publisher.ts"
 import { createRtmpReader } from "./reader.ts"
 import { loggableName } from "./requested-name.ts"
@@ -25,8 +25,7 @@ export interface ConnectionContext {
   readonly nowMs: () => number
   readonly sessionOptions: RtmpServerOptions
   readonly messages: RtmpMessageCache
-  /** Shared by all connections, as readers of a stream send the same. */
-  readonly outputTurn: OutputTurn
+  readonly broadcasts: FlvBroadcasts
   readonly readerLimits: FlvFeedLimits
 }
 
@@ -50,7 +49,7 @@ export class RtmpConnection {
     this.#context = context
     this.#remoteAddress = `${socket.remoteAddress}:${socket.remotePort}`
     this.#logger = context.logger.child({ protocol: "rtmp", remote: this.#remoteAddress })
-    this.#output = new SocketOutput(socket, context.nowMs, context.outputTurn)
+    this.#output = new SocketOutput(socket, context.nowMs)
     this.#session = new RtmpServerSession(context.sessionOptions, randomBytes(S1_RANDOM_BYTES), context.nowMs())
     this.#admissions = new Admissions(context.access, socket.remoteAddress)
     socket.setNoDelay(true)
@@ -171,13 +170,14 @@ export class RtmpConnection {
 
   #play(request: RtmpPlayRequested, admission: Admission): void {
     const { streamId } = request
-    const { registry, nowMs, messages, readerLimits } = this.#context
+    const { registry, nowMs, messages, broadcasts, readerLimits } = this.#context
     const reader = createRtmpReader(request, {
       ...admission,
       remoteAddress: this.#remoteAddress,
       registry,
       nowMs,
       messages,
+      broadcasts,
       output: this.#output,
       logger: this.#logger.child({ session: sessionLabel(admission.id) }),
       limits: readerLimits,

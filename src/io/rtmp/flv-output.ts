@@ -1,8 +1,8 @@
-import { trackToFlv } from "../../bridge/frames-to-flv.ts"
 import type { MediaFrame, Track } from "../../media/frame.ts"
 import { serializeAmf0 } from "../../rtmp/amf0.ts"
-import type { FlvOutput } from "../flv-subscriber.ts"
-import type { RtmpMessageCache } from "./message-cache.ts"
+import type { FlvBroadcasts } from "../flv-broadcast.ts"
+import type { FlvOutput, SharedFlvOutput } from "../flv-subscriber.ts"
+import { type RtmpMessageCache, SHARED_STREAM_ID } from "./message-cache.ts"
 
 /** The way to the peer; `SocketOutput` is one. */
 export interface RtmpOutput {
@@ -12,8 +12,8 @@ export interface RtmpOutput {
   readonly delayMs: number
   /** Queues bytes, which must not change afterwards, to leave at the end of the turn. */
   send(bytes: Uint8Array): void
-  /** The same for bytes that may wait some milliseconds for others. */
-  sendLater(bytes: Uint8Array): void
+  /** Sends them at once, after what was queued before. */
+  sendNow(bytes: Uint8Array): void
 }
 
 /** Sends a feed as the messages of one message stream of an RTMP connection. */
@@ -21,11 +21,16 @@ export class RtmpFlvOutput implements FlvOutput {
   readonly #output: RtmpOutput
   readonly #messages: RtmpMessageCache
   readonly #streamId: number
+  readonly shared: SharedFlvOutput | undefined
 
-  constructor(output: RtmpOutput, messages: RtmpMessageCache, streamId: number) {
+  /** With `broadcasts` it shares what others with the same message stream id and `messages` get. */
+  constructor(output: RtmpOutput, messages: RtmpMessageCache, streamId: number, broadcasts?: FlvBroadcasts) {
     this.#output = output
     this.#messages = messages
     this.#streamId = streamId
+    if (broadcasts !== undefined && streamId === SHARED_STREAM_ID) {
+      this.shared = { broadcasts, encoder: messages, send: (bytes) => output.sendNow(bytes) }
+    }
   }
 
   get queuedBytes(): number {
@@ -42,16 +47,12 @@ export class RtmpFlvOutput implements FlvOutput {
 
   track(track: Track, timeUs: number): number {
     let bytes = 0
-    for (const body of trackToFlv(track, timeUs)) bytes += this.#send(this.#messages.body(body, this.#streamId))
+    for (const message of this.#messages.track(track, timeUs, this.#streamId)) bytes += this.#send(message)
     return bytes
   }
 
-  /** Sound leaves with the next picture: that saves the readers of a stream more than half of the system calls. */
   frame(frame: MediaFrame): number {
-    const bytes = this.#messages.frame(frame, this.#streamId)
-    if (frame.track.kind === "video") this.#output.send(bytes)
-    else this.#output.sendLater(bytes)
-    return bytes.length
+    return this.#send(this.#messages.frame(frame, this.#streamId))
   }
 
   #send(bytes: Uint8Array): number {

@@ -1,10 +1,11 @@
-import { type FlvBody, frameToFlv } from "../../bridge/frames-to-flv.ts"
-import type { MediaFrame } from "../../media/frame.ts"
+import { type FlvBody, frameToFlv, trackToFlv } from "../../bridge/frames-to-flv.ts"
+import type { MediaFrame, Track } from "../../media/frame.ts"
 import { serializeChunks } from "../../rtmp/chunk-writer.ts"
 import { MESSAGE_TYPE } from "../../rtmp/message.ts"
+import type { FlvEncoder } from "../flv-broadcast.ts"
 
 /** Serialises frames once for all readers on the usual message stream; entries go when their frames do. */
-export class RtmpMessageCache {
+export class RtmpMessageCache implements FlvEncoder {
   readonly #chunkSizeBytes: number
   readonly #messages = new WeakMap<MediaFrame, Uint8Array>()
 
@@ -13,7 +14,7 @@ export class RtmpMessageCache {
   }
 
   /** A frame as RTMP chunks. The result is shared: never write to it. */
-  frame(frame: MediaFrame, streamId: number): Uint8Array {
+  frame(frame: MediaFrame, streamId = SHARED_STREAM_ID): Uint8Array {
     if (streamId !== SHARED_STREAM_ID) return this.body(frameToFlv(frame), streamId)
     let bytes = this.#messages.get(frame)
     if (bytes === undefined) {
@@ -21,6 +22,11 @@ export class RtmpMessageCache {
       this.#messages.set(frame, bytes)
     }
     return bytes
+  }
+
+  /** The messages with which a track begins. */
+  track(track: Track, timeUs: number, streamId = SHARED_STREAM_ID): Uint8Array[] {
+    return trackToFlv(track, timeUs).map((body) => this.body(body, streamId))
   }
 
   /** Any audio or video message as RTMP chunks. */
@@ -36,4 +42,4 @@ export class RtmpMessageCache {
 }
 
 /** What `createStream` gives for the first stream of a connection, which is the only one for all players known. */
-const SHARED_STREAM_ID = 1
+export const SHARED_STREAM_ID = 1

@@ -4,6 +4,7 @@ import type { StreamName } from "../../hub/stream-name.ts"
 import type { StreamRegistry } from "../../hub/stream-registry.ts"
 import { listsFourCc } from "../../rtmp/peer-capabilities.ts"
 import type { RtmpPlayRequested } from "../../rtmp/server-events.ts"
+import type { FlvBroadcasts } from "../flv-broadcast.ts"
 import { FlvSubscriber } from "../flv-subscriber.ts"
 import { type Logger, sessionLabel } from "../log.ts"
 import { RtmpFlvOutput, type RtmpOutput } from "./flv-output.ts"
@@ -21,6 +22,8 @@ export interface ReaderContext {
   readonly logger: Logger
   readonly nowMs: () => number
   readonly messages: RtmpMessageCache
+  /** What readers of a stream share; left out, each gets its own. */
+  readonly broadcasts?: FlvBroadcasts
   readonly output: RtmpOutput
   readonly limits: FlvFeedLimits
   /** Called when the stream is over or the reader is too slow. */
@@ -31,7 +34,7 @@ export interface ReaderContext {
 
 /** Joins a stream for one playback over RTMP. Throws `stream.not_live` or `session.limit`. */
 export function createRtmpReader({ streamId, capabilities }: RtmpPlayRequested, context: ReaderContext): FlvSubscriber {
-  const { id, name, registry, messages, output, grant } = context
+  const { id, name, registry, messages, output, broadcasts, grant } = context
   return new FlvSubscriber({
     ...context,
     protocol: "rtmp",
@@ -39,7 +42,7 @@ export function createRtmpReader({ streamId, capabilities }: RtmpPlayRequested, 
     role: "reader",
     stream: registry.find(name),
     accepts: { opus: listsFourCc(capabilities.audio, "Opus") === true, takesVideo: (codec) => codec === "h264" },
-    output: new RtmpFlvOutput(output, messages, streamId),
+    output: new RtmpFlvOutput(output, messages, streamId, broadcasts),
     onStopped: (facts) => grant.ended({ sessionId: sessionLabel(id), ...facts }),
   })
 }

@@ -2,11 +2,11 @@ import { type AddressInfo, createServer } from "node:net"
 import type { AccessControl } from "../../access/access.ts"
 import type { StreamRegistry } from "../../hub/stream-registry.ts"
 import { RTMP_SERVER_DEFAULTS } from "../../rtmp/server-options.ts"
+import { FlvBroadcasts } from "../flv-broadcast.ts"
 import { listenError } from "../http-server.ts"
 import type { Logger } from "../log.ts"
 import { type ConnectionContext, RtmpConnection } from "./connection.ts"
 import { RtmpMessageCache } from "./message-cache.ts"
-import { OutputTurn } from "./output-turn.ts"
 
 /** Where the RTMP server listens, its limits, and what it works with. */
 export interface RtmpServerConfig {
@@ -34,6 +34,8 @@ export interface RtmpServerDependencies {
 /** A listening RTMP server. */
 export interface RtmpServer {
   readonly port: number
+  /** What its readers get, for others to send the same. */
+  readonly messages: RtmpMessageCache
   /** Takes no new connections, tells all peers, and cuts what is left when the time is over. */
   close(timeoutMs: number): Promise<void>
 }
@@ -51,7 +53,7 @@ export function startRtmpServer(config: RtmpServerConfig, dependencies: RtmpServ
     ...dependencies,
     sessionOptions,
     messages: new RtmpMessageCache(sessionOptions.chunkSizeBytes),
-    outputTurn: new OutputTurn(),
+    broadcasts: new FlvBroadcasts(dependencies.nowMs),
     readerLimits: {
       maxQueueBytes: config.readerQueueMaxBytes,
       maxDelayMs: config.readerMaxDelayMs,
@@ -74,7 +76,7 @@ export function startRtmpServer(config: RtmpServerConfig, dependencies: RtmpServ
   return new Promise((resolve, reject) => {
     server.once("error", (cause) => reject(listenError("RTMP", config.host, config.port, cause)))
     server.listen(config.port, config.host, () => {
-      resolve({ port: (server.address() as AddressInfo).port, close })
+      resolve({ port: (server.address() as AddressInfo).port, messages: context.messages, close })
     })
   })
 
