@@ -21,7 +21,12 @@ export interface RecordingHandle {
 /** The file system of this machine. */
 export const NODE_FILES: RecordingFiles = {
   async create(path) {
-    await mkdir(dirname(path), { recursive: true, mode: 0o755 })
+    await mkdir(dirname(path), { recursive: true, mode: 0o755 }).catch((error) => {
+      // Only the file's own name may be told to be taken.
+      throw errorCode(error) === "EEXIST"
+        ? Object.assign(new Error("not a folder", { cause: error }), { code: "ENOTDIR" })
+        : error
+    })
     const handle = await open(path, "wx", 0o644)
     return {
       async write(bytes, position) {

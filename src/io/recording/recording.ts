@@ -83,7 +83,7 @@ export class Recording {
   #forgottenBytes = 0
   #error: GatewayError | undefined
 
-  /** Begins to record; `onEnded` is called once, later. Throws `session.limit`. */
+  /** `onEnded` is called once, when a recording that has begun is over. */
   constructor(
     stream: LiveStream,
     cause: RecordingCause,
@@ -98,6 +98,10 @@ export class Recording {
     this.#context = context
     this.#logger = context.logger.child({ recording: this.id, protocol: "recording" })
     this.#onEnded = onEnded
+  }
+
+  /** Begins to record. Throws `session.limit`. */
+  start(): void {
     this.#begin()
   }
 
@@ -128,7 +132,8 @@ export class Recording {
 
   /** Ends it; its files are complete when `settled` resolves. */
   stop(reason: string): void {
-    this.#session?.subscriber.end(reason)
+    this.#session?.subscriber.stop(reason)
+    this.#end(undefined)
   }
 
   /** Resolves when no file is being finished. */

@@ -169,6 +169,12 @@ export class Recordings {
     }
     const recording = new Recording(stream, cause, settings, this.#context, () => void this.#onEnded(recording))
     this.#recordings.set(recording.id, recording)
+    try {
+      recording.start()
+    } catch (error) {
+      this.#recordings.delete(recording.id)
+      throw error
+    }
     return recording
   }
 
