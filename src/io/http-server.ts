@@ -59,8 +59,14 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   server.maxConnections = maxConnections
   const protocol = credentials === undefined ? "http" : "https"
   const upgrades = new WebSocketUpgrades({ fetch: async (request, env) => fetch(request, env), protocol, turn })
-  server.on("upgrade", (incoming, socket, head) => void upgrades.upgrade(incoming, socket, head))
-  const stopWatching = credentials && renewCertificates(server as TlsServer, "http.tls", tls, credentials, options.logger)
+  server.on("upgrade", (incoming, socket, head) => {
+    upgrades.upgrade(incoming, socket, head).catch((error) => {
+      options.logger.error({ err: error }, "a WebSocket failed because of a bug in the gateway")
+      socket.destroy()
+    })
+  })
+  const stopWatching =
+    credentials && renewCertificates(server as TlsServer, "http.tls", tls, credentials, options.logger)
   return {
     port: portOf(server),
     protocol,

@@ -1,5 +1,6 @@
 import { type IncomingMessage, STATUS_CODES } from "node:http"
 import type { Duplex } from "node:stream"
+import { pipeline } from "node:stream/promises"
 import { type WebSocket, WebSocketServer } from "ws"
 import { END_TIMEOUT_MS, GONE, type LiveBindings, type LiveBody } from "./live-body.ts"
 import type { OutputTurn } from "./rtmp/output-turn.ts"
@@ -111,18 +112,16 @@ function toRequest({ headers, url = "/" }: IncomingMessage, protocol: string): R
   return new Request(new URL(`${base}${url}`), { headers: copies })
 }
 
-/** Answers in plain HTTP and closes. */
-async function refuse(socket: Duplex, response: Response): Promise<void> {
-  const body = Buffer.from(await response.arrayBuffer())
-  const headers = new Headers(response.headers)
-  headers.set("connection", "close")
-  headers.set("content-length", String(body.length))
-  const lines = [...headers].map(([name, value]) => `${name}: ${value}\r\n`)
-  const head = `HTTP/1.1 ${response.status} ${STATUS_CODES[response.status] ?? ""}\r\n${lines.join("")}\r\n`
-  socket.end(Buffer.concat([Buffer.from(head), body]))
+/** Answers in plain HTTP, with a body up to the end of the connection. */
+async function refuse(socket: Duplex, { status, headers, body }: Response): Promise<void> {
+  const fields = [...headers].filter(([name]) => name !== "connection" && name !== "transfer-encoding")
+  const lines = [...fields, ["connection", "close"]].map(([name, value]) => `${name}: ${value}\r\n`)
+  socket.resume() // so that the client's own end is seen
+  socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n${lines.join("")}\r\n`)
+  if (body === null) socket.end()
+  else await pipeline(body, socket).catch(() => {}) // the client is gone
   const cut = setTimeout(() => socket.destroy(), END_TIMEOUT_MS)
   socket.once("close", () => clearTimeout(cut))
-  socket.resume() // so that the client's own end is seen
 }
 
 const BINARY = { binary: true, compress: false }
