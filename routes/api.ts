@@ -12,11 +12,12 @@ import {
 } from "./api/schemas.ts"
 import type { ClientEnv } from "./client.ts"
 import { type PullService, pullRoutes } from "./pulls.ts"
+import { type PushService, pushRoutes } from "./pushes.ts"
 import { type RecordingService, recordingRoutes } from "./recordings.ts"
 import { allowMethods, bearerToken, refuseMethod } from "./requests.ts"
 
 /** All that the API needs from the gateway. */
-export interface ApiService extends PullService, RecordingService {
+export interface ApiService extends PullService, RecordingService, PushService {
   streams(): readonly StreamSummary[]
   /** Ends a stream's publisher; false where the stream is not live. */
   endStream(name: string): boolean
@@ -85,6 +86,7 @@ export function apiRoutes(service: ApiService): OpenAPIHono<ClientEnv> {
 
   app.route("/", pullRoutes(service))
   app.route("/", recordingRoutes(service))
+  app.route("/", pushRoutes(service))
 
   const document = app.getOpenAPI31Document({
     openapi: "3.1.0",
@@ -94,7 +96,14 @@ export function apiRoutes(service: ApiService): OpenAPIHono<ClientEnv> {
       description: "Live streams and sessions of the gateway. WHIP (RFC 9725) and WHEP have their own addresses.",
     },
     servers: [{ url: "/" }],
-    tags: [{ name: "streams" }, { name: "sessions" }, { name: "pulls" }, { name: "recordings" }, { name: "gateway" }],
+    tags: [
+      { name: "streams" },
+      { name: "sessions" },
+      { name: "pulls" },
+      { name: "recordings" },
+      { name: "pushes" },
+      { name: "gateway" },
+    ],
   })
   app.get("/api/v1/openapi.json", (c) => c.json(document, 200))
   for (const [path, methods] of Object.entries(METHODS)) app.all(path, () => refuseMethod(methods))

@@ -4,6 +4,7 @@ import { type ClientEnv, type ClientOptions, identifyClient } from "./client.ts"
 import { errorHandler, notFoundHandler } from "./errors.ts"
 import { type FlvService, flvRoutes } from "./flv.ts"
 import { type HealthService, healthRoutes } from "./health.ts"
+import { type MetricsService, metricsRoutes } from "./metrics.ts"
 import { redirectOverflow } from "./overflow.ts"
 import { pageRoutes } from "./pages.ts"
 import { type CountRequest, limitRate } from "./rate-limit.ts"
@@ -14,7 +15,14 @@ import { type WhepService, whepRoutes } from "./whep.ts"
 import { type WhipService, whipRoutes } from "./whip.ts"
 
 /** All that the HTTP side needs from the gateway. */
-export interface AppServices extends WhipService, WhepService, FlvService, SessionService, ApiService, HealthService {}
+export interface AppServices
+  extends WhipService,
+    WhepService,
+    FlvService,
+    SessionService,
+    ApiService,
+    HealthService,
+    MetricsService {}
 
 /** How the HTTP side is set up. */
 export interface AppOptions extends SignalingOptions, ClientOptions {
@@ -45,6 +53,7 @@ export function createApp(services: AppServices, options: AppOptions): Hono<Clie
   app.route("/", sessionRoutes(services, { maxBodyBytes }))
   app.route("/", apiRoutes(services))
   app.route("/", healthRoutes(services))
+  app.route("/", metricsRoutes(services))
   app.route("/", pageRoutes())
   return app
 }

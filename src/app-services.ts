@@ -3,13 +3,16 @@ import type { ExtensionLink } from "../routes/links.ts"
 import type { OpenSession } from "../routes/signaling.ts"
 import type { AccessControl } from "./access/access.ts"
 import type { Config } from "./config.ts"
+import type { GatewayMetrics } from "./gateway-metrics.ts"
 import type { StreamRegistry } from "./hub/stream-registry.ts"
 import type { FlvService } from "./io/flv/flv-service.ts"
 import { sessionLabel } from "./io/log.ts"
 import type { Pulls } from "./io/pull/pulls.ts"
+import type { PushManager } from "./io/push/push-manager.ts"
 import type { Recordings } from "./io/recording/recordings.ts"
 import { iceServersFor } from "./io/webrtc/turn-credentials.ts"
 import type { OpenedSession, WebRtcService } from "./io/webrtc/webrtc-service.ts"
+import { describePush } from "./push-summary.ts"
 import { requestedStream, type SessionOpener } from "./session-opener.ts"
 import { describePull, describeSession, describeStream } from "./stream-summary.ts"
 import { VERSION } from "./version.ts"
@@ -24,6 +27,8 @@ export interface AppServiceParts {
   readonly flv: FlvService
   readonly pulls: Pulls
   readonly recordings: Recordings
+  readonly pushes: PushManager
+  readonly metrics: GatewayMetrics
   readonly open: SessionOpener
   readonly rtmpPort: number
   readonly nowMs: () => number
@@ -62,6 +67,13 @@ export function createAppServices(parts: AppServiceParts): AppServices {
     recordings: () => parts.recordings.list(),
     startRecording: ({ stream, ...wishes }) => parts.recordings.start(requestedStream(stream), wishes),
     stopRecording: (id) => parts.recordings.stop(id),
+    pushes: () => parts.pushes.list(nowMs()).map((push) => describePush(push, nowMs())),
+    addPush: (request) => describePush(parts.pushes.add(request), nowMs()),
+    removePush: (id) => parts.pushes.remove(id),
+    metrics: () => parts.metrics.families(),
+    requireMetricsAccess: async (token) => {
+      if (isAccessConfigured(config.access)) await access.requireAdmin(token)
+    },
     info: () => ({ version: VERSION, rtmpPort: parts.rtmpPort }),
     health: () => ({
       status: parts.isClosing() ? "closing" : "ok",
@@ -71,6 +83,19 @@ export function createAppServices(parts: AppServiceParts): AppServices {
       viewers: registry.list().reduce((count, { subscribers }) => count + subscribers.size, 0),
     }),
   }
+}
+
+/** Whether anything is said about who may do what. */
+function isAccessConfigured({
+  publishTokens,
+  playTokens,
+  adminTokens,
+  rules,
+  jwt,
+  callbacks,
+}: Config["access"]): boolean {
+  const hasTokens = [publishTokens, playTokens, adminTokens, rules].some(({ length }) => length > 0)
+  return hasTokens || jwt !== undefined || callbacks.onPublish !== undefined || callbacks.onPlay !== undefined
 }
 
 /** Opens WHIP or WHEP sessions for requests by HTTP, and tells what their answers say beside the session description. */

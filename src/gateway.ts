@@ -6,6 +6,7 @@ import { wakingAccess } from "./access/waking-access.ts"
 import { createAppServices } from "./app-services.ts"
 import { createLaneConverters } from "./bridge/lane-converters.ts"
 import { type Config, type ConfigInput, parseConfig } from "./config.ts"
+import { GatewayMetrics } from "./gateway-metrics.ts"
 import { StreamRegistry } from "./hub/stream-registry.ts"
 import { createAccess } from "./io/access/create-access.ts"
 import { WasmTranscoders } from "./io/audio/wasm-transcoders.ts"
@@ -14,8 +15,11 @@ import { startHttpServer } from "./io/http-server.ts"
 import { createLogger, type Logger } from "./io/log.ts"
 import { MiniSdpServer } from "./io/minisdp/server.ts"
 import { Pulls } from "./io/pull/pulls.ts"
+import { PushManager } from "./io/push/push-manager.ts"
 import { NODE_FILES } from "./io/recording/files.ts"
 import { Recordings } from "./io/recording/recordings.ts"
+import { readCaFile } from "./io/rtmp/ca-file.ts"
+import { connectRtmp } from "./io/rtmp/client.ts"
 import { startRtmpServer } from "./io/rtmp/server.ts"
 import { TypeScriptFanout } from "./io/webrtc/fanout-typescript.ts"
 import { resolvePublicAddresses } from "./io/webrtc/public-addresses.ts"
@@ -77,7 +81,11 @@ async function start(config: Config, logger: Logger, open: Closeable[]): Promise
     config.hub,
     onBug,
   )
-  const sweep = setInterval(() => registry.sweep(nowMs()), SWEEP_INTERVAL_MS)
+  let pushes: PushManager | undefined
+  const sweep = setInterval(() => {
+    registry.sweep(nowMs())
+    pushes?.sweep(nowMs())
+  }, SWEEP_INTERVAL_MS)
   open.push({ close: async () => clearInterval(sweep) })
 
   let miniSdp: MiniSdpServer | undefined
@@ -104,6 +112,22 @@ async function start(config: Config, logger: Logger, open: Closeable[]): Promise
   const access = wakingAccess(permissions, pulls.demand)
   const rtmp = await startRtmpServer(config.rtmp, { registry, access, logger, nowMs })
   open.push(rtmp)
+  const { maxPushes, caFile, queueMaxBytes: maxQueueBytes, ...pushLimits } = config.push
+  const ca = caFile === undefined ? undefined : readCaFile("push.caFile", caFile)
+  pushes = new PushManager({
+    pushes: config.pushes,
+    maxPushes,
+    limits: { ...pushLimits, maxQueueBytes, ca },
+    messages: rtmp.messages,
+    ownPort: rtmp.port,
+    connect: connectRtmp,
+    random: Math.random,
+    registry,
+    logger,
+    nowMs,
+  })
+  const metrics = new GatewayMetrics({ registry, pushes, nowMs })
+  open.push({ close: async () => metrics.close() })
 
   const openSession = createSessionOpener({ webrtc, access, logger, nowMs, isClosing: () => isClosing })
   miniSdp = new MiniSdpServer({ ...config.minisdp, transport, webrtc, open: openSession, nowMs, onBug })
@@ -132,6 +156,8 @@ async function start(config: Config, logger: Logger, open: Closeable[]): Promise
     registry,
     pulls,
     recordings,
+    pushes,
+    metrics,
     webrtc,
     access,
     flv,
@@ -157,6 +183,8 @@ async function start(config: Config, logger: Logger, open: Closeable[]): Promise
       const { timeoutMs } = config.shutdown
       clearInterval(sweep)
       pulls.close("the gateway is closing")
+      pushes.close("the gateway is closing")
+      metrics.close()
       registry.close("the gateway is closing")
       await Promise.all([
         recordings.close(timeoutMs),

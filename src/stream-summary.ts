@@ -3,8 +3,8 @@ import type { LayerSummary, SessionSummary, StreamSummary, TrackSummary } from "
 import type { LiveStream } from "./hub/live-stream.ts"
 import type { Protocol } from "./hub/session.ts"
 import type { SessionEntry } from "./hub/stream-registry.ts"
-import type { PullFacts } from "./io/pull/pulls.ts"
 import type { VideoLayer } from "./hub/video-layers.ts"
+import type { PullFacts } from "./io/pull/pulls.ts"
 import { isVideoTrack, type Track } from "./media/frame.ts"
 
 /** Describes a stream for the API. */
@@ -81,6 +81,7 @@ function publisherProtocol(protocol: Protocol | undefined): "rtmp" | "whip" | "p
   return protocol === "rtmp" || protocol === "pull" ? protocol : "whip"
 }
 
-function wallClock(atMs: number, nowMs: number): string {
+/** A moment of the gateway's clock as RFC 3339. */
+export function wallClock(atMs: number, nowMs: number): string {
   return new Date(Date.now() - (nowMs - atMs)).toISOString()
 }
