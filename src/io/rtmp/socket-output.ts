@@ -1,15 +1,20 @@
 import type { Socket } from "node:net"
 
+/** What carries the bytes: a socket, or what wraps them for one. */
+export type OutputTarget = Pick<Socket, "writable" | "writableLength" | "cork" | "uncork"> & {
+  write(bytes: Uint8Array): unknown
+}
+
 /** The sending half of a connection: one system call for all that is written in a turn, and a measure of how far it lags. */
 export class SocketOutput {
-  readonly #socket: Socket
+  readonly #socket: OutputTarget
   readonly #nowMs: () => number
   /** When the byte at an offset of the output was written, oldest first, for what is not sent yet. */
   readonly #marks: { readonly offset: number; readonly atMs: number }[] = []
   #writtenBytes = 0
   #isCorked = false
 
-  constructor(socket: Socket, nowMs: () => number) {
+  constructor(socket: OutputTarget, nowMs: () => number) {
     this.#socket = socket
     this.#nowMs = nowMs
   }
@@ -53,13 +58,17 @@ export class SocketOutput {
   }
 
   #write(bytes: Uint8Array): void {
-    const atMs = this.#nowMs()
-    const newest = this.#marks.at(-1)
-    if (newest === undefined || atMs - newest.atMs >= MARK_INTERVAL_MS) {
-      this.#marks.push({ offset: this.#writtenBytes, atMs })
-    }
+    const offset = this.#writtenBytes
     this.#writtenBytes += bytes.length
     this.#socket.write(bytes)
+    if (this.#socket.writableLength > 0) this.#mark(offset)
+  }
+
+  /** Takes note of the time, as the bytes from `offset` on did not all leave at once. */
+  #mark(offset: number): void {
+    const atMs = this.#nowMs()
+    const newest = this.#marks.at(-1)
+    if (newest === undefined || atMs - newest.atMs >= MARK_INTERVAL_MS) this.#marks.push({ offset, atMs })
   }
 }
 
