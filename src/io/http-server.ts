@@ -5,7 +5,6 @@ import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response"
 import { GatewayError } from "../errors.ts"
 import { type LiveBindings, sendLive } from "./live-body.ts"
 import type { Logger } from "./log.ts"
-import { OutputTurn } from "./rtmp/output-turn.ts"
 import { MIN_TLS_VERSION, readTlsFiles, renewCertificates, type TlsFiles } from "./tls-files.ts"
 import { WebSocketUpgrades, wantsWebSocket } from "./websocket.ts"
 
@@ -43,8 +42,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     // Other protocols, such as h2c, are offers that need no answer.
     shouldUpgradeCallback: wantsWebSocket,
   }
-  const turn = new OutputTurn()
-  const handle = (request: Request, env: object) => answer(request, env as NodeBindings, fetch, turn)
+  const handle = (request: Request, env: object) => answer(request, env as NodeBindings, fetch)
   const server = await listen(host, port, (onListening) => {
     const common = { fetch: handle, hostname: host, port }
     if (credentials === undefined) return serve({ ...common, serverOptions: limits }, onListening) as Server
@@ -58,7 +56,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   })
   server.maxConnections = maxConnections
   const protocol = credentials === undefined ? "http" : "https"
-  const upgrades = new WebSocketUpgrades({ fetch: async (request, env) => fetch(request, env), protocol, turn })
+  const upgrades = new WebSocketUpgrades({ fetch: async (request, env) => fetch(request, env), protocol })
   server.on("upgrade", (incoming, socket, head) => {
     upgrades.upgrade(incoming, socket, head).catch((error) => {
       options.logger.error({ err: error }, "a WebSocket failed because of a bug in the gateway")
@@ -90,15 +88,10 @@ interface NodeBindings extends LiveBindings {
 }
 
 /** OBS reads Link headers one by one and does not find the second one in a list that is joined with a comma and a blank. */
-async function answer(
-  request: Request,
-  env: NodeBindings,
-  fetch: HttpServerOptions["fetch"],
-  turn: OutputTurn,
-): Promise<Response> {
+async function answer(request: Request, env: NodeBindings, fetch: HttpServerOptions["fetch"]): Promise<Response> {
   const response = await fetch(request, env)
   if (env.live !== undefined) {
-    sendLive(env.outgoing, response, env.live, turn)
+    sendLive(env.outgoing, response, env.live)
     return RESPONSE_ALREADY_SENT
   }
   const links = response.headers.get("link")

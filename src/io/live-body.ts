@@ -1,5 +1,4 @@
 import type { ServerResponse } from "node:http"
-import type { OutputTurn } from "./rtmp/output-turn.ts"
 import { SocketOutput } from "./rtmp/socket-output.ts"
 
 /** The way of a response's body to its client. */
@@ -10,8 +9,8 @@ export interface BodyConnection {
   readonly delayMs: number
   /** Queues bytes, which must not change afterwards, to leave at the end of the turn. */
   send(bytes: Uint8Array): void
-  /** The same for bytes that may wait some milliseconds for others. */
-  sendLater(bytes: Uint8Array): void
+  /** Sends them at once, after what was queued before. */
+  sendNow(bytes: Uint8Array): void
   /** Ends the body behind what is queued; what does not leave in time is cut. */
   end(reason: string): void
   /** Cuts the connection. */
@@ -32,8 +31,7 @@ export interface LiveBindings {
 }
 
 /** Sends a response with a live body, in chunks (RFC 9112 section 7.1) or to the end of the connection where the client knows none. */
-export function sendLive(outgoing: ServerResponse, response: Response, live: LiveBody, turn: OutputTurn): void {
-  const { status, headers } = response
+export function sendLive(outgoing: ServerResponse, { status, headers }: Response, live: LiveBody): void {
   outgoing.on("error", () => {}) // "close" follows
   if (outgoing.destroyed || outgoing.socket?.destroyed !== false) {
     live.stop(GONE)
@@ -43,7 +41,7 @@ export function sendLive(outgoing: ServerResponse, response: Response, live: Liv
   outgoing.once("close", () => live.stop(GONE))
   outgoing.writeHead(status, Object.fromEntries(headers))
   outgoing.flushHeaders()
-  const output = new SocketOutput(outgoing, () => performance.now(), turn)
+  const output = new SocketOutput(outgoing, () => performance.now())
   live.start({
     get queuedBytes() {
       return output.queuedBytes
@@ -52,7 +50,7 @@ export function sendLive(outgoing: ServerResponse, response: Response, live: Liv
       return output.delayMs
     },
     send: (bytes) => output.send(bytes),
-    sendLater: (bytes) => output.sendLater(bytes),
+    sendNow: (bytes) => output.sendNow(bytes),
     end: () => {
       output.flush()
       outgoing.end()

@@ -3,7 +3,6 @@ import type { Duplex } from "node:stream"
 import { pipeline } from "node:stream/promises"
 import { type WebSocket, WebSocketServer } from "ws"
 import { END_TIMEOUT_MS, GONE, type LiveBindings, type LiveBody } from "./live-body.ts"
-import type { OutputTurn } from "./rtmp/output-turn.ts"
 import { SocketOutput } from "./rtmp/socket-output.ts"
 
 /** How requests for a WebSocket are answered. */
@@ -11,8 +10,6 @@ export interface UpgradeOptions {
   /** Decides on the request as on any other; a `live` body in `env` lets the client in, anything else is its refusal. */
   readonly fetch: (request: Request, env: LiveBindings & { readonly incoming: IncomingMessage }) => Promise<Response>
   readonly protocol: "http" | "https"
-  /** Shared by all whose bodies are the same. */
-  readonly turn: OutputTurn
 }
 
 /** Answers requests that would change to another protocol (RFC 6455 section 4.2): live bodies leave as binary messages. */
@@ -41,7 +38,7 @@ export class WebSocketUpgrades {
     if (live === undefined) return refuse(socket, response)
     if (socket.destroyed) return live.stop(GONE)
     socket.once("close", () => live.stop(GONE))
-    this.#server.handleUpgrade(incoming, socket, head, (webSocket) => send(webSocket, socket, live, this.#options.turn))
+    this.#server.handleUpgrade(incoming, socket, head, (webSocket) => send(webSocket, socket, live))
   }
 }
 
@@ -50,7 +47,7 @@ export function wantsWebSocket({ headers }: IncomingMessage): boolean {
   return headers.upgrade?.toLowerCase() === "websocket"
 }
 
-function send(webSocket: WebSocket, socket: Duplex, live: LiveBody, turn: OutputTurn): void {
+function send(webSocket: WebSocket, socket: Duplex, live: LiveBody): void {
   const output = new SocketOutput(
     {
       get writable() {
@@ -64,7 +61,6 @@ function send(webSocket: WebSocket, socket: Duplex, live: LiveBody, turn: Output
       write: (bytes) => webSocket.send(bytes, BINARY),
     },
     () => performance.now(),
-    turn,
   )
   let isAlive = true
   const ping = setInterval(() => {
@@ -90,7 +86,7 @@ function send(webSocket: WebSocket, socket: Duplex, live: LiveBody, turn: Output
       return output.delayMs
     },
     send: (bytes) => output.send(bytes),
-    sendLater: (bytes) => output.sendLater(bytes),
+    sendNow: (bytes) => output.sendNow(bytes),
     end: (reason) => {
       output.flush()
       webSocket.close(NORMAL_CLOSURE, reason.slice(0, MAX_REASON_CHARACTERS))

@@ -4,6 +4,7 @@ import type { FlvFeedLimits } from "../../bridge/flv-feed.ts"
 import { GatewayError } from "../../errors.ts"
 import { parseStreamName } from "../../hub/stream-name.ts"
 import type { StreamRegistry } from "../../hub/stream-registry.ts"
+import { FlvBroadcasts } from "../flv-broadcast.ts"
 import type { LiveBody } from "../live-body.ts"
 import { type Logger, sessionLabel } from "../log.ts"
 import { RefusalLog } from "../refusal-log.ts"
@@ -34,10 +35,12 @@ export interface FlvServiceParts {
 export class FlvService {
   readonly #parts: FlvServiceParts
   readonly #tags = new FlvTagCache()
+  readonly #broadcasts: FlvBroadcasts
   readonly #refusals: RefusalLog
 
   constructor(parts: FlvServiceParts) {
     this.#parts = parts
+    this.#broadcasts = new FlvBroadcasts(parts.nowMs)
     this.#refusals = new RefusalLog("viewer", parts)
   }
 
@@ -56,6 +59,7 @@ export class FlvService {
         logger: logger.child({ protocol: "flv", remote: remoteAddress, session }),
         nowMs,
         tags: this.#tags,
+        broadcasts: this.#broadcasts,
         onStopped: (facts) => grant.ended({ sessionId: session, ...facts }),
       })
     })

@@ -2,11 +2,12 @@ import { type FlvBody, frameToFlv, trackToFlv } from "../../bridge/frames-to-flv
 import { FLV_TAG_TYPE, flvFileHeader, flvTag, scriptTag } from "../../flv/file-writer.ts"
 import { concat } from "../../media/bytes.ts"
 import type { MediaFrame, Track } from "../../media/frame.ts"
-import type { FlvOutput } from "../flv-subscriber.ts"
+import type { FlvBroadcasts, FlvEncoder } from "../flv-broadcast.ts"
+import type { FlvOutput, SharedFlvOutput } from "../flv-subscriber.ts"
 import type { BodyConnection } from "../live-body.ts"
 
 /** Serialises frames as FLV tags, once for all viewers; entries go when their frames do. */
-export class FlvTagCache {
+export class FlvTagCache implements FlvEncoder {
   readonly #tags = new WeakMap<MediaFrame, Uint8Array>()
 
   /** A frame as a tag with its size behind it. The result is shared: never write to it. */
@@ -18,15 +19,22 @@ export class FlvTagCache {
     }
     return tag
   }
+
+  /** The tags with which a track begins. */
+  track(track: Track, timeUs: number): Uint8Array[] {
+    return trackToFlv(track, timeUs).map(bodyToTag)
+  }
 }
 
 /** Sends a feed as one FLV file without end. Its times are those of the stream, whatever its first one is, so that all viewers have the same tags. */
 export class FlvTagOutput implements FlvOutput {
+  readonly shared: SharedFlvOutput
   readonly #tags: FlvTagCache
   #connection: BodyConnection | undefined
 
-  constructor(tags: FlvTagCache) {
+  constructor(tags: FlvTagCache, broadcasts: FlvBroadcasts) {
     this.#tags = tags
+    this.shared = { broadcasts, encoder: tags, send: (bytes) => this.#connection?.sendNow(bytes) }
   }
 
   /** Says where it goes, before anything is sent. */
@@ -49,17 +57,11 @@ export class FlvTagOutput implements FlvOutput {
   }
 
   track(track: Track, timeUs: number): number {
-    let bytes = 0
-    for (const body of trackToFlv(track, timeUs)) bytes += this.#send(bodyToTag(body))
-    return bytes
+    return this.#tags.track(track, timeUs).reduce((bytes, tag) => bytes + this.#send(tag), 0)
   }
 
-  /** Sound leaves with the next picture. */
   frame(frame: MediaFrame): number {
-    const tag = this.#tags.frame(frame)
-    if (frame.track.kind === "video") return this.#send(tag)
-    this.#connection?.sendLater(tag)
-    return tag.length
+    return this.#send(this.#tags.frame(frame))
   }
 
   #send(bytes: Uint8Array): number {

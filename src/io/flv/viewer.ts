@@ -1,4 +1,5 @@
 import { GatewayError } from "../../errors.ts"
+import type { FlvBroadcasts } from "../flv-broadcast.ts"
 import { FlvSubscriber, type FlvSubscriberOptions } from "../flv-subscriber.ts"
 import type { BodyConnection, LiveBody } from "../live-body.ts"
 import { type FlvTagCache, FlvTagOutput } from "./tag-output.ts"
@@ -10,6 +11,7 @@ export interface FlvViewerOptions
     "id" | "remoteAddress" | "stream" | "accepts" | "limits" | "logger" | "nowMs" | "onStopped"
   > {
   readonly tags: FlvTagCache
+  readonly broadcasts: FlvBroadcasts
 }
 
 /** One viewer by HTTP-FLV or WebSocket-FLV. */
@@ -22,7 +24,7 @@ export class FlvViewer implements LiveBody {
 
   /** Joins the stream. Throws `session.limit`. */
   constructor(options: FlvViewerOptions) {
-    this.#output = new FlvTagOutput(options.tags)
+    this.#output = new FlvTagOutput(options.tags, options.broadcasts)
     this.#logger = options.logger
     this.#subscriber = new FlvSubscriber({
       ...options,
