@@ -49,6 +49,8 @@ export interface FlvSubscriberOptions {
   readonly nowMs: () => number
   /** The stream is over, or the receiver too slow: end the connection. Not called after `stop`. */
   readonly onEnded: (reason: string) => void
+  /** The publisher was lost and may return, or one has returned. */
+  readonly onPublisher?: (isThere: boolean) => void
   /** An error while a frame was being sent, which must not reach the publisher. */
   readonly onError: (error: unknown) => void
   /** Called once, when it is over for whatever reason. */
@@ -162,6 +164,7 @@ export class FlvSubscriber implements SubscriberSession, FlvReceiver, BroadcastM
 
   onStreamEvent({ type }: StreamEvent): void {
     if (type === "codec") this.#feed.onCodecChange()
+    if (type === "inactive" || type === "active") this.#options.onPublisher?.(type === "active")
   }
 
   describe(nowMs: number): SessionFacts {

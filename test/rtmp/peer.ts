@@ -9,11 +9,16 @@ import { RtmpServerSession } from "../../src/rtmp/server-session.ts"
 import { toHex } from "../support/bytes.ts"
 
 export const HANDSHAKE = concat([Uint8Array.of(3), new Uint8Array(2 * 1_536)])
-export const CONNECT = command(0, "connect", 1, { app: "live", tcUrl: "rtmp://h/live", fourCcList: ["Opus"] })
+export const CONNECT = connect()
 export const CREATE_STREAM = command(0, "createStream", 2, null)
 export const PUBLISH = command(1, "publish", 3, null, "cam1?token=t", "live")
 export const PLAY = command(1, "play", 3, null, "cam1")
 export const VIDEO = serializeMessage({ typeId: 9, timestampMs: 40, streamId: 1, payload: Uint8Array.of(0x17, 1) }, 128)
+
+/** `connect` with more properties than those that everybody sends. */
+export function connect(properties: Record<string, AmfValue> = {}): Uint8Array {
+  return command(0, "connect", 1, { app: "live", tcUrl: "rtmp://h/live", ...properties })
+}
 
 export function command(streamId: number, name: string, transactionId: number, ...args: AmfValue[]): Uint8Array {
   return serializeMessage(commandMessage(streamId, name, transactionId, args), 128)
@@ -51,22 +56,32 @@ export class Peer {
   }
 }
 
+/** Commands and data as text, in AMF3 messages with a mark; everything else in hexadecimal digits. */
 function show({ typeId, streamId, payload }: RtmpMessage): string {
-  if (typeId !== MESSAGE_TYPE.commandAmf0) return `control ${typeId} ${toHex(payload)}`
-  const [name, transactionId, ...args] = parseAmf0(payload)
-  return `${streamId} ${name} ${transactionId} ${args.map((arg) => (arg === undefined ? "undefined" : JSON.stringify(arg))).join(" ")}`
+  const isAmf3 = typeId === MESSAGE_TYPE.commandAmf3
+  if (!isAmf3 && typeId !== MESSAGE_TYPE.commandAmf0 && typeId !== MESSAGE_TYPE.dataAmf0) {
+    return `control ${typeId} ${toHex(payload)}`
+  }
+  const [name, ...values] = parseAmf0(isAmf3 ? payload.subarray(1) : payload)
+  const texts = values.map((value) => (value === undefined ? "undefined" : JSON.stringify(value)))
+  return `${isAmf3 ? "amf3 " : ""}${streamId} ${name} ${texts.join(" ")}`
 }
 
-export function publishing(): Peer {
-  const peer = new Peer()
+/** The codes of the statuses among what `Peer` showed. */
+export function statusCodes(shown: readonly unknown[]): string[] {
+  return shown.flatMap((line) => (typeof line === "string" ? (/"code":"([\w.]+)"/.exec(line)?.[1] ?? []) : []))
+}
+
+export function publishing(options = RTMP_SERVER_DEFAULTS): Peer {
+  const peer = new Peer(options)
   peer.push(HANDSHAKE, CONNECT, CREATE_STREAM, PUBLISH)
   peer.see(peer.session.acceptPublish(1))
   return peer
 }
 
-export function playing(): Peer {
+export function playing(connectCommand = CONNECT, play = PLAY): Peer {
   const peer = new Peer()
-  peer.push(HANDSHAKE, CONNECT, CREATE_STREAM, PLAY)
+  peer.push(HANDSHAKE, connectCommand, CREATE_STREAM, play)
   peer.see(peer.session.acceptPlay(1))
   return peer
 }

@@ -3,6 +3,7 @@ import type { AccessAction, AccessControl, AccessGrant } from "../../access/acce
 import type { StreamName } from "../../hub/stream-name.ts"
 import type { RtmpStreamAddress } from "../../rtmp/stream-address.ts"
 import { sessionLabel } from "../log.ts"
+import type { ConnectionGate } from "./connection-gate.ts"
 import { requestedName } from "./requested-name.ts"
 
 /** A session that may begin. */
@@ -20,12 +21,14 @@ export interface AdmissionRequest extends RtmpStreamAddress {
 /** The requests of one connection that wait for a decision; there are no more of them than message streams. */
 export class Admissions {
   readonly #access: AccessControl
+  readonly #gate: ConnectionGate
   readonly #remoteAddress: string | undefined
   /** Session ids by message stream. */
   readonly #waiting = new Map<number, string>()
 
-  constructor(access: AccessControl, remoteAddress: string | undefined) {
+  constructor(access: AccessControl, gate: ConnectionGate, remoteAddress: string | undefined) {
     this.#access = access
+    this.#gate = gate
     this.#remoteAddress = remoteAddress
   }
 
@@ -35,7 +38,7 @@ export class Admissions {
   }
 
   /**
-   * Decides on a request; undefined where it was given up meanwhile, whatever the decision. Throws `stream.name` and what
+   * Decides on a request; undefined where it was given up meanwhile, whatever the decision. Throws `stream.name`, `session.limit` and what
    * `AccessControl.authorize` throws.
    */
   async decide(action: AccessAction, request: AdmissionRequest): Promise<Admission | undefined> {
@@ -44,6 +47,7 @@ export class Admissions {
     this.#waiting.set(streamId, id)
     const isGivenUp = () => this.#waiting.get(streamId) !== id
     try {
+      this.#gate.countRequest(this.#remoteAddress)
       const name = requestedName(request)
       const grant = await this.#access.authorize({
         action,

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto"
 import type { Socket } from "node:net"
+import { TLSSocket } from "node:tls"
 import type { AccessControl } from "../../access/access.ts"
 import type { FlvFeedLimits } from "../../bridge/flv-feed.ts"
 import { type ErrorCode, GatewayError } from "../../errors.ts"
@@ -11,10 +12,12 @@ import type { FlvBroadcasts } from "../flv-broadcast.ts"
 import type { FlvSubscriber } from "../flv-subscriber.ts"
 import { type Logger, sessionLabel } from "../log.ts"
 import { type Admission, Admissions } from "./admissions.ts"
+import type { ConnectionGate } from "./connection-gate.ts"
+import { hmacSha256 } from "./hmac.ts"
 import type { RtmpMessageCache } from "./message-cache.ts"
 import { RtmpPublisher } from "./publisher.ts"
 import { createRtmpReader } from "./reader.ts"
-import { loggableName } from "./requested-name.ts"
+import { loggableName, withoutName } from "./requested-name.ts"
 import { SocketOutput } from "./socket-output.ts"
 
 /** What all connections of an RTMP server share. */
@@ -23,6 +26,7 @@ export interface ConnectionContext {
   readonly access: AccessControl
   readonly logger: Logger
   readonly nowMs: () => number
+  readonly gate: ConnectionGate
   readonly sessionOptions: RtmpServerOptions
   readonly messages: RtmpMessageCache
   readonly broadcasts: FlvBroadcasts
@@ -48,10 +52,16 @@ export class RtmpConnection {
     this.#socket = socket
     this.#context = context
     this.#remoteAddress = `${socket.remoteAddress}:${socket.remotePort}`
-    this.#logger = context.logger.child({ protocol: "rtmp", remote: this.#remoteAddress })
+    const facts = { protocol: "rtmp", remote: this.#remoteAddress, ...(socket instanceof TLSSocket && { tls: true }) }
+    this.#logger = context.logger.child(facts)
     this.#output = new SocketOutput(socket, context.nowMs)
-    this.#session = new RtmpServerSession(context.sessionOptions, randomBytes(S1_RANDOM_BYTES), context.nowMs())
-    this.#admissions = new Admissions(context.access, socket.remoteAddress)
+    this.#session = new RtmpServerSession(
+      context.sessionOptions,
+      randomBytes(S1_RANDOM_BYTES),
+      context.nowMs(),
+      hmacSha256,
+    )
+    this.#admissions = new Admissions(context.access, context.gate, socket.remoteAddress)
     socket.setNoDelay(true)
     socket.setKeepAlive(true, KEEP_ALIVE_MS)
     socket.on("data", (bytes) => this.#run(() => this.#session.push(bytes as Uint8Array, context.nowMs())))
@@ -61,10 +71,24 @@ export class RtmpConnection {
     this.#armTimer()
   }
 
+  /** Resolves when the connection is gone. */
+  get closed(): Promise<void> {
+    if (this.#socket.destroyed) return Promise.resolve()
+    return new Promise((resolve) => this.#socket.once("close", () => resolve()))
+  }
+
+  /** Asks the peer to go on at another server, `rtmp://HOST:PORT`; false for a peer that does not know how. */
+  requestReconnect(server: string): boolean {
+    if (this.#isEnding || !this.#session.canReconnect) return false
+    this.#run(() => this.#session.requestReconnect(server, "the gateway is closing"))
+    return true
+  }
+
   /** Tells the peer that it is over and ends the connection; what does not leave in time is cut. */
   end(reason: string): void {
     for (const streamId of this.#publishers.keys()) this.#run(() => this.#session.endPublish(streamId, reason))
     for (const streamId of this.#readers.keys()) this.#run(() => this.#session.endPlay(streamId, reason))
+    this.#run(() => this.#session.end(reason))
     this.#finish(reason)
   }
 
@@ -181,6 +205,7 @@ export class RtmpConnection {
       output: this.#output,
       logger: this.#logger.child({ session: sessionLabel(admission.id) }),
       limits: readerLimits,
+      onPublisher: (isThere) => this.#run(() => this.#session.tellPublisher(streamId, isThere)),
       onEnded: (reason) => this.#endStream(streamId, reason),
       onError: (error) => this.#fail(error),
     })
@@ -193,9 +218,10 @@ export class RtmpConnection {
     const { streamId, type } = request
     const isPublish = type === "publishRequested"
     // The message on a name quotes it, and a key that stands where it should not may be a part of it.
-    const reason = code === "stream.name" && request.stream !== "" ? "the name is not allowed" : message
+    const reason =
+      code === "stream.name" && request.stream !== "" ? "the name is not allowed" : withoutName(message, request, code)
     const role = isPublish ? "publisher" : "reader"
-    this.#logger.warn({ stream: loggableName(request), code }, `${role} refused: ${reason}`)
+    this.#logger.warn({ stream: loggableName(request, code), code }, `${role} refused: ${reason}`)
     if (isPublish) this.#run(() => this.#session.rejectPublish(streamId, publishRefusal(code), message))
     else this.#run(() => this.#session.rejectPlay(streamId, playRefusal(code), message))
   }
@@ -208,7 +234,11 @@ export class RtmpConnection {
   }
 
   #send(bytes: Uint8Array): void {
-    if (!this.#isEnding) this.#output.send(bytes)
+    if (this.#isEnding) return
+    this.#output.send(bytes)
+    if (this.#output.queuedBytes <= this.#context.readerLimits.maxQueueBytes + MAX_REPLY_BYTES) return
+    this.#finish("the peer does not read the answers to what it sends")
+    this.#socket.destroy()
   }
 
   #finish(reason: string): void {
@@ -262,3 +292,5 @@ const S1_RANDOM_BYTES = 1_528
 /** Finds readers that are gone without a word while nothing is sent to them. */
 const KEEP_ALIVE_MS = 30_000
 const FLUSH_TIMEOUT_MS = 2_000
+/** Answers that may wait, beside media. */
+const MAX_REPLY_BYTES = 1024 * 1024

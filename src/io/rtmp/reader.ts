@@ -26,6 +26,8 @@ export interface ReaderContext {
   readonly broadcasts?: FlvBroadcasts
   readonly output: RtmpOutput
   readonly limits: FlvFeedLimits
+  /** Called when the publisher was lost and may return, and when one has. */
+  readonly onPublisher: (isThere: boolean) => void
   /** Called when the stream is over or the reader is too slow. */
   readonly onEnded: (reason: string) => void
   /** Called for an error while a frame was being sent, which must not reach the publisher. */

@@ -1,4 +1,4 @@
-import { GatewayError } from "../../errors.ts"
+import { type ErrorCode, GatewayError } from "../../errors.ts"
 import { parseStreamName, type StreamName } from "../../hub/stream-name.ts"
 import type { RtmpStreamAddress } from "../../rtmp/stream-address.ts"
 
@@ -12,11 +12,26 @@ export function requestedName({ app, stream }: RtmpStreamAddress): StreamName {
   )
 }
 
-/** A requested name for the log: only up to the first character that no name has, as a mistyped key may come after it. */
-export function loggableName({ app, stream }: RtmpStreamAddress): string {
-  const name = `${app}/${stream}`.slice(0, MAX_LOGGED_NAME)
-  const at = name.search(/[^\w./-]/)
+/**
+ * A requested name for the log: only up to the first character that no name has, as a mistyped key may come after it. Of a request that was
+ * refused for want of a token only the beginning is said: the name may be the key, put where the name belongs.
+ */
+export function loggableName({ app, stream, token }: RtmpStreamAddress, code: ErrorCode): string {
+  const mayBeKey = token === undefined && code.startsWith("access.")
+  const name = `${app}/${mayBeKey ? beginning(stream) : stream}`.slice(0, MAX_LOGGED_NAME)
+  const at = name.search(/[^\w./…-]/)
   return at < 0 ? name : `${name.slice(0, at)}…`
 }
 
+/** A message for the log, in which a name that may be a key is cut as in `loggableName`. */
+export function withoutName(message: string, { stream, token }: RtmpStreamAddress, code: ErrorCode): string {
+  const mayBeKey = token === undefined && code.startsWith("access.") && stream !== ""
+  return mayBeKey ? message.replaceAll(stream, beginning(stream)) : message
+}
+
+function beginning(name: string): string {
+  return name.length <= SHOWN_CHARACTERS ? name : `${name.slice(0, SHOWN_CHARACTERS)}…`
+}
+
 const MAX_LOGGED_NAME = 160
+const SHOWN_CHARACTERS = 4

@@ -32,10 +32,19 @@ export async function startRtmpSetup(
     silentTakeoverMs: 1_000,
   }
   const registry = new StreamRegistry(noConverters, { ...bounds, keyframeRequestIntervalMs: 1_000 })
-  const defaults = { host: "127.0.0.1", port: 0, maxConnections: 20, setupTimeoutMs: 5_000, idleTimeoutMs: 30_000 }
   const server = await startRtmpServer(
     {
-      ...defaults,
+      host: "127.0.0.1",
+      port: 0,
+      tls: { port: 0, certFile: "", keyFile: "" },
+      maxConnections: 20,
+      connectionsPerSecond: 100,
+      connectionBurst: 100,
+      setupTimeoutMs: 5_000,
+      idleTimeoutMs: 30_000,
+      pingIntervalMs: 15_000,
+      pingTimeoutMs: 15_000,
+      reconnectUrl: "",
       maxMessageBytes: 1e6,
       readerQueueMaxBytes: 1e6,
       readerMaxDelayMs: 4_000,
