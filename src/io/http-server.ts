@@ -2,7 +2,7 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http"
 import { createServer as createTlsServer, type Server as TlsServer } from "node:https"
 import { serve } from "@hono/node-server"
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response"
-import { GatewayError } from "../errors.ts"
+import { listenError } from "./listen-error.ts"
 import { type LiveBindings, sendLive } from "./live-body.ts"
 import type { Logger } from "./log.ts"
 import { MIN_TLS_VERSION, readTlsFiles, renewCertificates, type TlsFiles } from "./tls-files.ts"
@@ -73,13 +73,6 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
       return closeServer(server, timeoutMs)
     },
   }
-}
-
-/** Says in a sentence why a port could not be opened and what to do. */
-export function listenError(what: string, host: string, port: number, cause: Error): GatewayError {
-  const isTaken = "code" in cause && cause.code === "EADDRINUSE"
-  const reason = isTaken ? "another program uses it; stop that one or choose another port" : cause.message
-  return new GatewayError("listen.failed", `cannot open ${what} port ${port} on ${host}: ${reason}`, { cause })
 }
 
 interface NodeBindings extends LiveBindings {
