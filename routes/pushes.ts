@@ -1,41 +1,25 @@
-import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi"
-import type { MiddlewareHandler } from "hono"
+import { createRoute, type OpenAPIHono } from "@hono/zod-openapi"
 import { GatewayError } from "../src/errors.ts"
+import { type AdminCheck, openAdminRoutes } from "./admin-routes.ts"
 import { PushList, PushParams, PushRequest, PushSummary } from "./api/push-schemas.ts"
 import { Problem } from "./api/schemas.ts"
 import type { ClientEnv } from "./client.ts"
-import { allowMethods, bearerToken, limitBody, refuseMethod, requireMediaType } from "./requests.ts"
 
 /** All that the routes of pushes need from the gateway. */
-export interface PushService {
+export interface PushService extends AdminCheck {
   pushes(): readonly PushSummary[]
   /** Throws `rtmp.url` or `session.limit`. */
   addPush(request: PushRequest): PushSummary
   /** False where there is none of that id. */
   removePush(id: string): boolean
-  /** Throws `access.*` unless it is an administrator's token. */
-  requireAdmin(token: string | undefined): Promise<void>
 }
 
 /** `/api/v1/pushes`: streams that go on to other servers, for administrators. */
 export function pushRoutes(service: PushService): OpenAPIHono<ClientEnv> {
-  const app = new OpenAPIHono<ClientEnv>({
-    defaultHook: (result) => {
-      if (!result.success) throw new GatewayError("http.json", z.prettifyError(result.error))
-    },
-  })
-  for (const [path, methods] of Object.entries(METHODS)) app.use(path, allowMethods(methods))
-  const admin: MiddlewareHandler<ClientEnv> = async (c, next) => {
-    await service.requireAdmin(bearerToken(c))
-    await next()
-  }
-  const isJson: MiddlewareHandler<ClientEnv> = async (c, next) => {
-    requireMediaType(c, "application/json")
-    await next()
-  }
+  const { app, admin, adminWithJson, refuseOthers } = openAdminRoutes(METHODS, service)
 
   app.openapi({ ...listPushes, middleware: admin }, (c) => c.json({ pushes: [...service.pushes()] }, 200))
-  app.openapi({ ...addPush, middleware: [admin, isJson, limitBody(MAX_BODY_BYTES)] }, (c) => {
+  app.openapi({ ...addPush, middleware: adminWithJson }, (c) => {
     const push = service.addPush(c.req.valid("json"))
     return c.json(push, 201, { location: `${LIST}/${push.id}` })
   })
@@ -43,13 +27,12 @@ export function pushRoutes(service: PushService): OpenAPIHono<ClientEnv> {
     if (!service.removePush(c.req.valid("param").id)) throw new GatewayError("http.not_found", "there is no such push")
     return c.body(null, 204)
   })
-  for (const [path, methods] of Object.entries(METHODS)) app.all(path, () => refuseMethod(methods))
+  refuseOthers()
   return app
 }
 
 const LIST = "/api/v1/pushes"
 const METHODS = { [LIST]: "GET, HEAD, POST, OPTIONS", [`${LIST}/:id`]: "DELETE, OPTIONS" }
-const MAX_BODY_BYTES = 8 * 1024
 
 const problem = (description: string) => ({
   description,

@@ -1,43 +1,27 @@
-import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi"
-import type { MiddlewareHandler } from "hono"
+import { createRoute, type OpenAPIHono } from "@hono/zod-openapi"
 import { GatewayError } from "../src/errors.ts"
+import { type AdminCheck, openAdminRoutes } from "./admin-routes.ts"
 import { RecordingList, RecordingParams, RecordingRequest, RecordingSummary } from "./api/recording-schemas.ts"
 import { Problem } from "./api/schemas.ts"
 import type { ClientEnv } from "./client.ts"
-import { allowMethods, bearerToken, limitBody, refuseMethod, requireMediaType } from "./requests.ts"
 
 /** All that the recordings' part of the API needs from the gateway. */
-export interface RecordingService {
+export interface RecordingService extends AdminCheck {
   recordings(): readonly RecordingSummary[]
   /** Throws `stream.name`, `stream.not_live`, `recording.template`, `session.limit` and `gateway.closing`. */
   startRecording(request: RecordingRequest): RecordingSummary
   /** Ends a recording; false where none of that id runs. */
   stopRecording(id: string): boolean
-  /** Throws `access.*` unless it is an administrator's token. */
-  requireAdmin(token: string | undefined): Promise<void>
 }
 
 /** The API under `/api/v1/recordings`, for administrators. */
 export function recordingRoutes(service: RecordingService): OpenAPIHono<ClientEnv> {
-  const app = new OpenAPIHono<ClientEnv>({
-    defaultHook: (result) => {
-      if (!result.success) throw new GatewayError("http.json", z.prettifyError(result.error))
-    },
-  })
-  for (const [path, methods] of Object.entries(METHODS)) app.use(path, allowMethods(methods))
-  const admin: MiddlewareHandler<ClientEnv> = async (c, next) => {
-    await service.requireAdmin(bearerToken(c))
-    await next()
-  }
-  const isJson: MiddlewareHandler<ClientEnv> = async (c, next) => {
-    requireMediaType(c, "application/json")
-    await next()
-  }
+  const { app, admin, adminWithJson, refuseOthers } = openAdminRoutes(METHODS, service)
 
   app.openapi({ ...listRecordings, middleware: admin }, (c) => {
     return c.json({ recordings: [...service.recordings()] }, 200)
   })
-  app.openapi({ ...startRecording, middleware: [admin, isJson, limitBody(MAX_BODY_BYTES)] }, (c) => {
+  app.openapi({ ...startRecording, middleware: adminWithJson }, (c) => {
     const recording = service.startRecording(c.req.valid("json"))
     return c.json(recording, 201, { location: `/api/v1/recordings/${recording.id}` })
   })
@@ -50,7 +34,7 @@ export function recordingRoutes(service: RecordingService): OpenAPIHono<ClientEn
     if (!service.stopRecording(c.req.valid("param").id)) throw notFound()
     return c.body(null, 204)
   })
-  for (const [path, methods] of Object.entries(METHODS)) app.all(path, () => refuseMethod(methods))
+  refuseOthers()
   return app
 }
 
@@ -62,8 +46,6 @@ const METHODS = {
   "/api/v1/recordings": "GET, HEAD, POST, OPTIONS",
   "/api/v1/recordings/:id": "GET, HEAD, DELETE, OPTIONS",
 }
-
-const MAX_BODY_BYTES = 8_192
 
 const problem = (description: string) => ({
   description,
