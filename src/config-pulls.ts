@@ -63,6 +63,11 @@ export const PullSettings = z.strictObject({
     .default(10_000)
     .describe("a stream on demand is fetched for so long after its last viewer, unless its pull says otherwise"),
   maxOnDemand: positive.default(100).describe("streams fetched on demand at once"),
+  caFile: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("certificates of private authorities to trust at rtmps:// origins, PEM"),
 })
 
 function hasPlaceFor(stream: string, url: string): boolean {

@@ -5,6 +5,7 @@ import { parseStreamName, type StreamName } from "../../hub/stream-name.ts"
 import type { StreamRegistry } from "../../hub/stream-registry.ts"
 import type { Logger } from "../log.ts"
 import { MiniSdpClient } from "../minisdp/client.ts"
+import { readCaFile } from "../rtmp/ca-file.ts"
 import type { DtlsIdentity } from "../webrtc/identity.ts"
 import { HttpFlvSource } from "./http-flv-source.ts"
 import { MiniSdpSource } from "./minisdp-source.ts"
@@ -28,6 +29,7 @@ export interface PullSettings {
   readonly startTimeoutMs: number
   readonly idleTimeoutMs: number
   readonly maxOnDemand: number
+  readonly caFile?: string | undefined
 }
 
 /** What pulls work with. */
@@ -62,15 +64,19 @@ export class Pulls {
   readonly #entries: readonly PullEntry[]
   readonly #options: PullsOptions
   readonly #client = new MiniSdpClient()
+  /** Certificates of private authorities, PEM. */
+  readonly #ca: string | undefined
   readonly #running = new Map<StreamName, RunningPull>()
   readonly #onDemand: OnDemandStreams
   #sweeping: NodeJS.Timeout | undefined
   #isClosed = false
 
-  /** Fetches nothing yet. Throws `config.invalid` and `rtmp.url` for an address that is none. */
+  /** Fetches nothing yet. Throws `config.invalid` and `rtmp.url` for an address or a file that is none. */
   constructor(entries: readonly PullEntry[], options: PullsOptions) {
     this.#entries = entries
     this.#options = options
+    const { caFile } = options.pull
+    this.#ca = caFile === undefined ? undefined : readCaFile("pull.caFile", caFile)
     for (const entry of entries) this.#source(entry, sampleName(entry.stream))
     const { registry, nowMs, pull } = options
     this.#onDemand = new OnDemandStreams({
@@ -162,7 +168,7 @@ export class Pulls {
     if (address.startsWith("minisdp:")) {
       return new MiniSdpSource(address, { ...shared, ...media, client: this.#client, identity, onBug })
     }
-    const flv = { ...shared, ...pull, maxMessageBytes }
+    const flv = { ...shared, ...pull, maxMessageBytes, ca: this.#ca }
     return address.startsWith("http") ? new HttpFlvSource(address, flv) : new RtmpSource(address, flv)
   }
 

@@ -74,7 +74,7 @@ test("a stream that is not live is refused, and its key is not told", async () =
   const edge = edgeSetup()
   const source = new RtmpSource(`${origin.url("cam1")}?key=secret`, edge.options)
   const failure = await source.fetch(edge.attempt()).catch((error) => error)
-  expect(failure).toMatchObject({ code: "rtmp.refused" })
+  expect(failure).toMatchObject({ code: "stream.not_live" })
   expect(`${failure.message} ${source.origin} ${edge.log()}`).not.toContain("secret")
 })
 
