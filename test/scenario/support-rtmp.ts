@@ -3,6 +3,7 @@ import { join } from "node:path"
 import { parseAudioTag } from "../../src/flv/audio-tag.ts"
 import { parseVideoTag } from "../../src/flv/video-tag.ts"
 import { parseStreamName } from "../../src/hub/stream-name.ts"
+import type { FlvBroadcasts } from "../../src/io/flv-broadcast.ts"
 import type { FlvSubscriber } from "../../src/io/flv-subscriber.ts"
 import type { RtmpOutput } from "../../src/io/rtmp/flv-output.ts"
 import { RtmpPublisher } from "../../src/io/rtmp/publisher.ts"
@@ -141,6 +142,13 @@ export interface SeenPicture {
   readonly units: readonly Uint8Array[]
 }
 
+interface RtmpSinkOptions {
+  readonly maxQueueBytes?: number
+  readonly fourCcList?: readonly string[]
+  /** What players that keep up share; each test turn must then end before they get it. */
+  readonly broadcasts?: FlvBroadcasts
+}
+
 /** A player: what the reader sends is taken apart again; while `isStalled` its connection takes nothing. */
 export class RtmpSink implements RtmpOutput {
   readonly seen: SeenMessage[] = []
@@ -151,7 +159,7 @@ export class RtmpSink implements RtmpOutput {
   readonly #chunks = new ChunkReader(RTMP_SERVER_DEFAULTS)
   #queue: { readonly bytes: Uint8Array; readonly atMs: number }[] = []
 
-  constructor(gateway: TestGateway, { maxQueueBytes = 1_000_000, fourCcList = [] as string[] } = {}) {
+  constructor(gateway: TestGateway, { maxQueueBytes = 1_000_000, fourCcList = [], broadcasts }: RtmpSinkOptions = {}) {
     this.#gateway = gateway
     const chunkSize = controlMessage(MESSAGE_TYPE.setChunkSize, RTMP_SERVER_DEFAULTS.chunkSizeBytes)
     this.#chunks.push(serializeMessage(chunkSize, 128), () => undefined)
@@ -166,6 +174,7 @@ export class RtmpSink implements RtmpOutput {
         output: this,
         limits: { maxQueueBytes, maxDelayMs: 4_000, slowTimeoutMs: 10_000 },
         onError: gateway.onBug,
+        ...(broadcasts !== undefined && { broadcasts }),
         onPublisher: () => {},
         onEnded: (reason) => {
           this.endedBecause = reason
@@ -208,14 +217,16 @@ export class RtmpSink implements RtmpOutput {
 
   #read({ typeId, timestampMs, payload }: RtmpMessage): void {
     if (typeId === MESSAGE_TYPE.video) {
-      const tag = parseVideoTag(payload)
+      const tag = parseVideoTag(payload).tracks[0]?.tag
+      if (tag === undefined) return
       if (tag.type === "config")
         this.seen.push({ type: "videoConfig", timestampMs, sps: parseAvcConfig(tag.record).sps })
       if (tag.type !== "frame") return
       const { isKeyframe, compositionTimeMs, data } = tag
       this.seen.push({ type: "picture", timestampMs, isKeyframe, compositionTimeMs, units: splitNalUnits(data) })
     } else if (typeId === MESSAGE_TYPE.audio) {
-      const tag = parseAudioTag(payload)
+      const tag = parseAudioTag(payload).tracks[0]?.tag
+      if (tag === undefined) return
       if (tag.type === "config") this.seen.push({ type: "audioConfig", timestampMs, config: tag.config })
       if (tag.type === "frame") this.seen.push({ type: "sound", timestampMs, data: tag.data })
     }
