@@ -31,6 +31,7 @@ export interface AppServiceParts {
   readonly metrics: GatewayMetrics
   readonly open: SessionOpener
   readonly rtmpPort: number
+  readonly rtmpsPort: number | undefined
   readonly nowMs: () => number
   readonly isClosing: () => boolean
 }
@@ -74,7 +75,11 @@ export function createAppServices(parts: AppServiceParts): AppServices {
     requireMetricsAccess: async (token) => {
       if (isAccessConfigured(config.access)) await access.requireAdmin(token)
     },
-    info: () => ({ version: VERSION, rtmpPort: parts.rtmpPort }),
+    info: () => ({
+      version: VERSION,
+      rtmpPort: parts.rtmpPort,
+      ...(parts.rtmpsPort !== undefined && { rtmpsPort: parts.rtmpsPort }),
+    }),
     health: () => ({
       status: parts.isClosing() ? "closing" : "ok",
       version: VERSION,

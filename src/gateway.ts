@@ -32,8 +32,8 @@ import { createSessionOpener } from "./session-opener.ts"
 /** A running gateway. */
 export interface Gateway {
   /** Where it is reached, with the ports that were really taken. */
-  readonly urls: { readonly http: string; readonly rtmp: string }
-  readonly ports: { readonly http: number; readonly rtmp: number; readonly media: number }
+  readonly urls: { readonly http: string; readonly rtmp: string; readonly rtmps?: string }
+  readonly ports: { readonly http: number; readonly rtmp: number; readonly rtmps?: number; readonly media: number }
   /** Takes no new sessions, tells all peers, and ends what is left within the configured time. */
   close(): Promise<void>
 }
@@ -163,6 +163,7 @@ async function start(config: Config, logger: Logger, open: Closeable[]): Promise
     flv,
     open: openSession,
     rtmpPort: rtmp.port,
+    rtmpsPort: rtmp.tlsPort,
     nowMs,
     isClosing: () => isClosing,
   })
@@ -172,15 +173,23 @@ async function start(config: Config, logger: Logger, open: Closeable[]): Promise
   pulls.start()
   void reportReachability(transport, logger)
 
+  const rtmpHost = reachableHost(config.rtmp.host)
   return {
     urls: {
       http: config.http.publicUrl || `${http.protocol}://${reachableHost(config.http.host)}:${http.port}`,
-      rtmp: `rtmp://${reachableHost(config.rtmp.host)}:${rtmp.port}`,
+      rtmp: `rtmp://${rtmpHost}:${rtmp.port}`,
+      ...(rtmp.tlsPort !== undefined && { rtmps: `rtmps://${rtmpHost}:${rtmp.tlsPort}` }),
     },
-    ports: { http: http.port, rtmp: rtmp.port, media: transport.port },
+    ports: {
+      http: http.port,
+      rtmp: rtmp.port,
+      ...(rtmp.tlsPort !== undefined && { rtmps: rtmp.tlsPort }),
+      media: transport.port,
+    },
     close: once(async () => {
       isClosing = true
       const { timeoutMs } = config.shutdown
+      await rtmp.handOver(timeoutMs / 2)
       clearInterval(sweep)
       pulls.close("the gateway is closing")
       pushes.close("the gateway is closing")

@@ -18,7 +18,7 @@ Usage: whipstitch [options]
   -h, --help          print this help
 
 Every key can also be set by a variable: rtmp.port is WHIPSTITCH_RTMP__PORT.
-Defaults: HTTP 8080, RTMP 1935, WebRTC media 8000 (UDP and TCP). All keys are in the README.
+Defaults: HTTP 8080, RTMP 1935 (RTMPS 1936 where it is on), WebRTC media 8000 (UDP and TCP). All keys are in the README.
 `
 
 /** Reads the command line, runs the gateway until a signal comes, and returns the exit code. */
@@ -51,10 +51,11 @@ function describeStart({ urls }: Gateway, { access }: Config): string {
   const isOpen = [access.publishTokens, access.playTokens, access.rules].every((list) => list.length === 0)
   const isAsked = access.jwt !== undefined || access.callbacks.onPublish || access.callbacks.onPlay
   const who = isOpen && !isAsked ? "everyone may publish and watch (docs/access.md)" : "by the rules of access.*"
+  const rtmps = urls.rtmps === undefined ? "" : `\n            RTMPS         ${urls.rtmps}/live/NAME`
   return `
   Whipstitch ${VERSION} is ready
 
-  Publish   OBS, ffmpeg   ${urls.rtmp}/live/NAME
+  Publish   OBS, ffmpeg   ${urls.rtmp}/live/NAME${rtmps}
             WHIP          ${urls.http}/whip/live/NAME
             browser       ${urls.http}/publish/live/NAME
   Watch     browser       ${urls.http}/watch/live/NAME

@@ -95,7 +95,14 @@ export const SessionList = z
   .openapi("SessionList")
 
 /** What a page must know to tell people where to publish. */
-export const Info = z.object({ version: z.string(), rtmpPort: count }).readonly().openapi("Info")
+export const Info = z
+  .object({
+    version: z.string(),
+    rtmpPort: count,
+    rtmpsPort: count.optional().openapi({ description: "where RTMPS is on" }),
+  })
+  .readonly()
+  .openapi("Info")
 export type Info = z.infer<typeof Info>
 
 /** Why a request failed. */
