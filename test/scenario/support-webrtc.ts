@@ -7,6 +7,7 @@ import { createUnprotector } from "../../src/io/webrtc/srtp/unprotect.ts"
 import type { WebRtcPeer } from "../../src/io/webrtc/transport-peer.ts"
 import { WhepViewer } from "../../src/io/webrtc/whep-viewer.ts"
 import { WhipPublisher } from "../../src/io/webrtc/whip-publisher.ts"
+import type { VideoCodec } from "../../src/media/codec.ts"
 import type { VideoFrame } from "../../src/media/frame.ts"
 import { ticksToUs, unwrapU16, unwrapU32 } from "../../src/media/time.ts"
 import { NackGenerator } from "../../src/rtp/nack-generator.ts"
@@ -26,17 +27,18 @@ vi.mock("node:crypto", async (importOriginal) => {
 })
 
 /** What is agreed with a peer for one kind. */
-function answered(kind: "audio" | "video", direction: "send" | "receive", hasRtx = true): AnsweredMedia {
-  const isVideo = kind === "video"
+function answered(codec: VideoCodec | "opus", direction: "send" | "receive", hasRtx = true): AnsweredMedia {
+  const isVideo = codec !== "opus"
+  const kind = isVideo ? "video" : "audio"
   const local = { ssrc: isVideo ? 0x10 : 0x20, rtxSsrc: 0x11, cname: "c", streamId: "s", trackId: kind }
   return {
     kind,
-    codec: isVideo ? "h264" : "opus",
+    codec,
     mid: isVideo ? "0" : "1",
     payloadType: PAYLOAD_TYPE[kind],
     rtxPayloadType: isVideo && hasRtx ? PAYLOAD_TYPE.rtx : undefined,
     clockRateHz: isVideo ? 90_000 : 48_000,
-    packetizationMode: isVideo ? 1 : undefined,
+    packetizationMode: codec === "h264" ? 1 : undefined,
     remoteSources: [],
     extensionIds: { mid: 4 },
     redPayloadType: undefined,
@@ -71,6 +73,13 @@ export function fakePeer(
   }
 }
 
+/** What a viewer has agreed on. */
+export interface TestViewerOptions {
+  readonly codec?: VideoCodec
+  readonly hasRtx?: boolean
+  readonly port?: number
+}
+
 /** A WHEP viewer behind a bad network: decrypts, asks again for what is missing, and puts pictures together. */
 export class TestViewer {
   /** Complete pictures in the order of decoding. */
@@ -93,16 +102,17 @@ export class TestViewer {
   readonly #sent = new Map<string, string>()
   readonly #unprotector
   readonly #nack = new NackGenerator()
-  readonly #toFrames = new VideoRtpToFrames("h264", { maxDelayMs: 2_000 })
+  readonly #toFrames: VideoRtpToFrames
   readonly #poll: NodeJS.Timeout
   #newest: number | undefined
   #newestTicks = 0
 
   constructor(
     gateway: TestGateway,
-    { hasRtx = true, port = 1, ...link }: LinkOptions & { hasRtx?: boolean; port?: number } = {},
+    { codec = "h264", hasRtx = true, port = 1, ...link }: LinkOptions & TestViewerOptions = {},
   ) {
     this.#gateway = gateway
+    this.#toFrames = new VideoRtpToFrames(codec, { maxDelayMs: 2_000 })
     const keys = keysFrom(port)
     this.#unprotector = createUnprotector(keys.local)
     const remote = new RemoteAddress()
@@ -120,7 +130,7 @@ export class TestViewer {
     this.#viewer = new WhepViewer({
       ...gateway,
       peer,
-      media: [answered("video", "send", hasRtx), answered("audio", "send")],
+      media: [answered(codec, "send", hasRtx), answered("opus", "send")],
       stream: gateway.stream,
       pumps: gateway.pumps,
       videoIndex: 0,
@@ -223,6 +233,13 @@ export class TestViewer {
   }
 }
 
+/** What a publisher has agreed on, and where its numbers begin. */
+export interface WhipSourceOptions {
+  readonly codec?: VideoCodec
+  readonly ssrc?: number
+  readonly firstSequenceNumber?: number
+}
+
 /** A WHIP publisher; its packets go to the session as if the transport had decrypted them. */
 export class WhipSource {
   readonly publisher: WhipPublisher
@@ -231,7 +248,10 @@ export class WhipSource {
   readonly #sequenceNumbers
   readonly #ssrcs
 
-  constructor(gateway: TestGateway, { ssrc = 0x100, firstSequenceNumber = 65_500 } = {}) {
+  constructor(
+    gateway: TestGateway,
+    { codec = "h264", ssrc = 0x100, firstSequenceNumber = 65_500 }: WhipSourceOptions = {},
+  ) {
     this.#ssrcs = { video: ssrc, audio: ssrc + 1 }
     this.#sequenceNumbers = { video: firstSequenceNumber, audio: firstSequenceNumber }
     const remote = new RemoteAddress()
@@ -239,7 +259,7 @@ export class WhipSource {
     const peer = fakePeer(`whip ${ssrc}`, remote, onRtcp, (text) => {
       this.endedBecause = text
     })
-    const media = [answered("video", "receive"), answered("audio", "receive")]
+    const media = [answered(codec, "receive"), answered("opus", "receive")]
     const bounds = { maxBitrateBps: 1_000_000, keyframeIntervalMs: 1_000_000 }
     this.publisher = new WhipPublisher({
       protocol: "whip",
