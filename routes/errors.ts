@@ -7,6 +7,8 @@ export const STATUS_OF: Readonly<Record<ErrorCode, ContentfulStatusCode>> = {
   "bytes.truncated": 400,
   "config.invalid": 500,
   "media.h264": 422,
+  "media.h265": 422,
+  "media.av1": 422,
   "media.aac": 422,
   "media.opus": 422,
   "audio.transcode": 500,

@@ -3,6 +3,8 @@ export type ErrorCode =
   | "bytes.truncated"
   | "config.invalid"
   | "media.h264"
+  | "media.h265"
+  | "media.av1"
   | "media.aac"
   | "media.opus"
   | "audio.transcode"

@@ -17,13 +17,16 @@ export class FlvTimeline {
     this.#baseUs = baseUs
   }
 
-  /** Decoding time of a message that arrives at `nowMs`, a time of any clock; strictly increasing within each kind. */
-  map(kind: "video" | "audio", timestampMs: number, nowMs: number): number {
+  /**
+   * Decoding time of a message that arrives at `nowMs`, a time of any clock; strictly increasing within each kind. `offsetUs`, 0 to 999, makes
+   * its timestamp more exact.
+   */
+  map(kind: "video" | "audio", timestampMs: number, nowMs: number, offsetUs = 0): number {
     const track = this.#tracks[kind]
     const silenceUs = Math.round(Math.max(0, nowMs - (this.#lastMs ?? nowMs)) * 1000)
     this.#lastMs = nowMs
     const segment = this.#segmentFor(track, timestampMs, silenceUs)
-    const timeUs = Math.max(segment.timeUs(timestampMs), this.#baseUs, track.lastUs + 1)
+    const timeUs = Math.max(segment.timeUs(timestampMs) + offsetUs, this.#baseUs, track.lastUs + 1)
     segment.advance(timestampMs)
     track.accept(timeUs)
     return timeUs

@@ -1,25 +1,36 @@
 import { GatewayError } from "../errors.ts"
-import { parseAudioTag } from "../flv/audio-tag.ts"
-import { parseVideoTag, type VideoFrameTag } from "../flv/video-tag.ts"
-import { parseAacConfig } from "../media/aac.ts"
-import { ByteReader, equalBytes } from "../media/bytes.ts"
-import type { AacFrame, AacTrack, OpusFrame, OpusTrack, PassedAudioFrame, VideoFrame } from "../media/frame.ts"
-import { isSliceNal, NAL_TYPE, nalType, parseAvcConfig, sliceType } from "../media/h264.ts"
-import { H264ParameterSets } from "../rtp/h264-parameter-sets.ts"
+import { type AudioTag, parseAudioTag } from "../flv/audio-tag.ts"
+import { parseColorInfo } from "../flv/color-info.ts"
+import { parseVideoTag, type VideoFrameTag, type VideoTag } from "../flv/video-tag.ts"
+import type { ColorInfo } from "../media/color-info.ts"
+import type { AacFrame, OpusFrame, PassedAudioFrame, Track, VideoFrame, VideoTrack } from "../media/frame.ts"
 import { FlvAudioClock } from "./flv-audio-clock.ts"
+import { createFlvPictures, type FlvPictures } from "./flv-pictures.ts"
+import { FlvSounds } from "./flv-sound.ts"
 import { FlvTimeline } from "./flv-timeline.ts"
+import { FlvTrackChoice } from "./flv-track-choice.ts"
 
 /**
- * Makes frames of the audio and video messages of one RTMP publisher (or the tags of one FLV stream).
+ * Makes frames of the audio and video messages of one RTMP publisher (or the tags of one FLV stream). Of several tracks of a kind the default one
+ * makes the frames. What nothing here carries is left out, and `problem` tells of it, as long as the other kind can be used.
  *
- * Frames borrow from the bodies, which must not be written to afterwards. Throws `flv.tag`, `media.h264`, `media.aac`,
- * `media.opus` or `bytes.truncated`; a publisher whose media cannot be used should then be told so.
+ * Frames borrow from the bodies, which must not be written to afterwards. Throws `flv.tag`, a `media.…` error or `bytes.truncated`; a
+ * publisher whose media cannot be used should then be told so.
  */
 export class FlvToFrames {
   readonly #timeline: FlvTimeline
-  readonly #parameterSets = new H264ParameterSets()
-  #nalLengthBytes: number | undefined
-  #audio: AudioState | undefined
+  readonly #choices = { video: new FlvTrackChoice(), audio: new FlvTrackChoice() }
+  readonly #problems: { video: string | undefined; audio: string | undefined } = { video: undefined, audio: undefined }
+  #pictures: FlvPictures | undefined
+  #sounds = new FlvSounds()
+  #clock: { readonly track: Track; readonly clock: FlvAudioClock } | undefined
+  /** What the next keyframe takes into its track; null where the publisher took it back. */
+  #nextColorInfo: ColorInfo | null | undefined
+  #colorInfo: ColorInfo | undefined
+  /** The track with the colours, made of the one without. */
+  #colored: { readonly plain: VideoTrack; readonly track: VideoTrack } | undefined
+  #hasFrames = false
+  #firstProblemMs: number | undefined
   #hasBFrames = false
   #lastVideoPtsUs = Number.NEGATIVE_INFINITY
   #lastAudioPtsUs = Number.NEGATIVE_INFINITY
@@ -29,116 +40,150 @@ export class FlvToFrames {
     this.#timeline = new FlvTimeline(baseUs)
   }
 
-  /** True once there was a B slice or a picture shown before the one decoded ahead of it. */
+  /** True once there was a B slice of H.264 or a picture shown before the one decoded ahead of it. */
   get hasBFrames(): boolean {
     return this.#hasBFrames
   }
 
-  /** Takes the body of a video message that arrived at `nowMs`, a time of any clock; undefined where it makes no frame: headers, or pictures before the first header. */
+  /** Why a kind is left out, as a sentence; undefined where it is not. */
+  problem(kind: Track["kind"]): string | undefined {
+    return this.#problems[kind]
+  }
+
+  /** How many tracks of a kind are left out because another one is the default. */
+  otherTracks(kind: Track["kind"]): number {
+    return this.#choices[kind].others
+  }
+
+  /**
+   * Takes the body of a video message that arrived at `nowMs`, a time of any clock; undefined where it makes no frame: headers, or pictures
+   * before the first header.
+   */
   pushVideo(timestampMs: number, body: Uint8Array, nowMs: number): VideoFrame | undefined {
     if (body.length === 0) return undefined
-    const tag = parseVideoTag(body)
-    if (tag.type === "config") this.#configureVideo(tag.record)
-    return tag.type === "frame" ? this.#videoFrame(timestampMs, tag, nowMs) : undefined
+    const message = parseVideoTag(body)
+    const chosen = this.#choices.video.choose(message)
+    if (chosen?.isOther) this.#pictures = undefined
+    const frame = chosen && this.#takeVideo(chosen.tag, timestampMs, message.timestampOffsetNs, nowMs)
+    this.#refuseWhereNothingIsUsable(frame !== undefined, nowMs)
+    return frame
   }
 
   /** Takes the body of an audio message that arrived at `nowMs`; undefined where it makes no frame. */
   pushAudio(timestampMs: number, body: Uint8Array, nowMs: number): AacFrame | OpusFrame | PassedAudioFrame | undefined {
     if (body.length === 0) return undefined
-    const tag = parseAudioTag(body)
-    if (tag.type === "config") {
-      this.#configureAudio(tag.codec, tag.config)
+    const message = parseAudioTag(body)
+    const chosen = this.#choices.audio.choose(message)
+    if (chosen?.isOther) this.#sounds = new FlvSounds()
+    const frame = chosen && this.#takeAudio(chosen.tag, timestampMs, message.timestampOffsetNs, nowMs)
+    this.#refuseWhereNothingIsUsable(frame !== undefined, nowMs)
+    return frame
+  }
+
+  #takeVideo(tag: VideoTag, timestampMs: number, offsetNs: number, nowMs: number): VideoFrame | undefined {
+    if (tag.type === "unsupported") this.#problems.video = `the video is in ${tag.title}, ${VIDEO_ADVICE}`
+    if (tag.type === "metadata") this.#takeColorInfo(parseColorInfo(tag.amf))
+    if (tag.type !== "config" && tag.type !== "frame") return undefined
+    if (this.#pictures?.codec !== tag.codec) this.#pictures = createFlvPictures(tag.codec)
+    if (tag.type === "frame") return this.#videoFrame(this.#pictures, tag, timestampMs, offsetNs, nowMs)
+    const { record } = tag
+    // ffmpeg sends an empty one while it does not know what to say yet.
+    if (record.length === 0) return undefined
+    this.#problems.video = problemOf("video", () => this.#pictures?.configure(record))
+    return undefined
+  }
+
+  #videoFrame(
+    pictures: FlvPictures,
+    tag: VideoFrameTag,
+    timestampMs: number,
+    offsetNs: number,
+    nowMs: number,
+  ): VideoFrame | undefined {
+    const picture = pictures.read(tag.data, tag.isKeyframe)
+    if (picture === undefined) return undefined
+    const { isKeyframe, units, isBidirectional } = picture
+    const dtsUs = this.#timeline.map("video", timestampMs, nowMs, toUs(offsetNs))
+    const ptsUs = Math.max(0, dtsUs + tag.compositionTimeMs * 1000)
+    if (isBidirectional === true || ptsUs < this.#lastVideoPtsUs) this.#hasBFrames = true
+    this.#lastVideoPtsUs = ptsUs
+    return { track: this.#coloredTrack(picture.track, isKeyframe), dtsUs, ptsUs, isKeyframe, units }
+  }
+
+  #takeColorInfo(info: ColorInfo | null | undefined): void {
+    if (info !== undefined) this.#nextColorInfo = sameColors(info, this.#colorInfo ?? null) ? undefined : info
+  }
+
+  /** Colours change with keyframes alone: another track in the middle would begin a configuration that cannot be decoded. */
+  #coloredTrack(plain: VideoTrack, isKeyframe: boolean): VideoTrack {
+    if (isKeyframe && this.#nextColorInfo !== undefined) {
+      this.#colorInfo = this.#nextColorInfo ?? undefined
+      this.#nextColorInfo = undefined
+    }
+    const colorInfo = this.#colorInfo
+    if (colorInfo === undefined) return plain
+    if (this.#colored?.plain !== plain || this.#colored.track.colorInfo !== colorInfo) {
+      this.#colored = { plain, track: { ...plain, colorInfo } }
+    }
+    return this.#colored.track
+  }
+
+  #takeAudio(tag: AudioTag, timestampMs: number, offsetNs: number, nowMs: number) {
+    if (tag.type === "unsupported") {
+      this.#problems.audio = `the sound is in ${tag.title}, ${AUDIO_ADVICE}`
       return undefined
     }
-    const audio = this.#audio
-    if (tag.type !== "frame" || tag.data.length === 0 || audio?.track.codec !== tag.codec) return undefined
-    const timeUs = this.#timeline.map("audio", timestampMs, nowMs)
-    const ptsUs = Math.max(audio.clock?.next(timeUs, audio.samplesPerFrame) ?? timeUs, this.#lastAudioPtsUs + 1)
-    this.#lastAudioPtsUs = ptsUs
-    return { track: audio.track, ptsUs, data: tag.data } as AacFrame | OpusFrame
-  }
-
-  #configureVideo(record: Uint8Array): void {
-    const { sps, pps, nalLengthBytes } = parseAvcConfig(record)
-    for (const nalUnit of [...sps, ...pps]) this.#parameterSets.add(nalUnit)
-    this.#nalLengthBytes = nalLengthBytes
-  }
-
-  #videoFrame(timestampMs: number, tag: VideoFrameTag, nowMs: number): VideoFrame | undefined {
-    if (this.#nalLengthBytes === undefined) return undefined
-    const nalUnits: Uint8Array[] = []
-    let firstSlice: Uint8Array | undefined
-    let isIdr = false
-    for (const nalUnit of splitNalUnits(tag.data, this.#nalLengthBytes)) {
-      const type = nalType(nalUnit)
-      if (type === NAL_TYPE.sps || type === NAL_TYPE.pps) this.#parameterSets.add(nalUnit)
-      else if (!DROPPED_TYPES.has(type)) nalUnits.push(nalUnit)
-      if (type === NAL_TYPE.idrSlice) isIdr = true
-      if (firstSlice === undefined && isSliceNal(nalUnit)) firstSlice = nalUnit
+    if (tag.type === "config") {
+      this.#problems.audio = problemOf("sound", () => void this.#sounds.read(tag))
+      return undefined
     }
-    if (firstSlice === undefined) return undefined
-    const track = this.#parameterSets.activate()
-    if (track === undefined) return undefined
-    const slice = sliceType(firstSlice)
-    const dtsUs = this.#timeline.map("video", timestampMs, nowMs)
-    const ptsUs = Math.max(0, dtsUs + tag.compositionTimeMs * 1000)
-    if (slice === "B" || ptsUs < this.#lastVideoPtsUs) this.#hasBFrames = true
-    this.#lastVideoPtsUs = ptsUs
-    // Open groups of pictures begin with an I slice that is no IDR; the publisher's word counts for those.
-    return { track, dtsUs, ptsUs, isKeyframe: isIdr || (tag.isKeyframe && slice === "I"), units: nalUnits }
+    const sound = this.#sounds.read(tag)
+    if (sound === undefined) return undefined
+    const timeUs = this.#timeline.map("audio", timestampMs, nowMs, toUs(offsetNs))
+    const { track, data, samples } = sound
+    const clock = samples === undefined ? undefined : this.#clockOf(track, track.sampleRateHz)
+    const ptsUs = Math.max(clock?.next(timeUs, samples ?? 0) ?? timeUs, this.#lastAudioPtsUs + 1)
+    this.#lastAudioPtsUs = ptsUs
+    return { track, ptsUs, data } as AacFrame | OpusFrame | PassedAudioFrame
   }
 
-  #configureAudio(codec: "aac" | "opus", config: Uint8Array): void {
-    const before = this.#audio
-    if (before?.track.codec === codec && equalBytes(before.config, config)) return
-    this.#audio = codec === "aac" ? aacState(config) : opusState(config)
+  #clockOf(track: Track, sampleRateHz: number): FlvAudioClock {
+    if (this.#clock?.track !== track) this.#clock = { track, clock: new FlvAudioClock(sampleRateHz) }
+    return this.#clock.clock
   }
-}
 
-/** The audio track in use, and what makes its times. */
-interface AudioState {
-  readonly config: Uint8Array
-  readonly track: AacTrack | OpusTrack
-  readonly clock: FlvAudioClock | undefined
-  readonly samplesPerFrame: number
-}
-
-function aacState(config: Uint8Array): AudioState {
-  const { sampleRateHz, channels, samplesPerFrame } = parseAacConfig(config)
-  const track: AacTrack = { kind: "audio", codec: "aac", audioSpecificConfig: config, sampleRateHz, channels }
-  return { config, track, clock: new FlvAudioClock(sampleRateHz), samplesPerFrame }
-}
-
-/** RFC 7845 section 5.1; the packets of Opus say themselves how long they are, so there is no sample clock. */
-function opusState(config: Uint8Array): AudioState {
-  const channels = config[9]
-  if (channels === undefined || channels < 1 || channels > 2) {
-    throw new GatewayError("media.opus", `Opus with ${channels ?? "an unknown number of"} channels`)
-  }
-  return {
-    config,
-    track: { kind: "audio", codec: "opus", sampleRateHz: 48_000, channels },
-    clock: undefined,
-    samplesPerFrame: 0,
+  /** A kind that cannot be used is only told of, unless the other one cannot either or does not come. */
+  #refuseWhereNothingIsUsable(madeFrame: boolean, nowMs: number): void {
+    this.#hasFrames ||= madeFrame
+    const { video, audio } = this.#problems
+    if (this.#hasFrames || (video === undefined && audio === undefined)) return
+    this.#firstProblemMs ??= nowMs
+    if ((video === undefined || audio === undefined) && nowMs - this.#firstProblemMs < MAX_WAIT_MS) return
+    throw new GatewayError("flv.tag", [video, audio].filter((sentence) => sentence !== undefined).join("; "))
   }
 }
 
-function splitNalUnits(data: Uint8Array, lengthBytes: number): Uint8Array[] {
-  const reader = new ByteReader(data)
-  const nalUnits: Uint8Array[] = []
-  while (reader.remaining > 0) {
-    const length = lengthBytes === 4 ? reader.u32() : lengthBytes === 2 ? reader.u16() : reader.u8()
-    const nalUnit = reader.take(length)
-    if (length > 0) nalUnits.push(nalUnit)
+/** Runs what a sequence header asks for, and says what is wrong with it. */
+function problemOf(kind: string, configure: () => void): string | undefined {
+  try {
+    configure()
+    return undefined
+  } catch (error) {
+    if (!(error instanceof GatewayError)) throw error
+    return `the ${kind} cannot be used: ${error.message}`
   }
-  return nalUnits
 }
 
-const DROPPED_TYPES: ReadonlySet<number> = new Set([
-  NAL_TYPE.sps,
-  NAL_TYPE.pps,
-  NAL_TYPE.accessUnitDelimiter,
-  NAL_TYPE.endOfSequence,
-  NAL_TYPE.endOfStream,
-  NAL_TYPE.filler,
-])
+function toUs(offsetNs: number): number {
+  return Math.round(offsetNs / 1000)
+}
+
+/** Both have their fields in the order of `COLOR_INFO_FIELDS`. */
+function sameColors(a: ColorInfo | null, b: ColorInfo | null): boolean {
+  return JSON.stringify(a) === JSON.stringify(b)
+}
+
+/** Where only one kind has come and cannot be used, the other one may come for so long. */
+const MAX_WAIT_MS = 3_000
+const VIDEO_ADVICE = "which is not supported: set the encoder to H.264, HEVC, AV1, VP9 or VP8"
+const AUDIO_ADVICE = "which is not supported: set the encoder to AAC or Opus"

@@ -1,20 +1,28 @@
 import { GatewayError } from "../errors.ts"
 import { ByteReader, ByteWriter } from "../media/bytes.ts"
-import { fourCcText } from "./fourcc.ts"
+import type { VideoCodec } from "../media/codec.ts"
+import { VIDEO_ID, videoCodecOfId, videoIdTitle } from "./codec-id.ts"
+import { type ExTrack, readModEx, readMultitrack, type TagMessage } from "./ex-header.ts"
+import { fourCcBytes, fourCcText, VIDEO_FOURCC, videoCodecOfFourCc } from "./fourcc.ts"
 
-/** The body of an FLV video tag, which is that of an RTMP video message too. */
+/** What a video message says of one track. */
 export type VideoTag =
-  /** AVCDecoderConfigurationRecord. */
-  | { readonly type: "config"; readonly record: Uint8Array }
+  /** Sequence header: the decoder configuration record of the codec. */
+  | { readonly type: "config"; readonly codec: VideoCodec; readonly record: Uint8Array }
   | VideoFrameTag
-  | { readonly type: "endOfSequence" }
-  /** Something without a picture: a command frame, metadata. */
-  | { readonly type: "other" }
+  | { readonly type: "endOfSequence"; readonly codec: VideoCodec }
+  /** Pairs of name and value in AMF, of what no decoder needs; `colorInfo` is the only name defined. */
+  | { readonly type: "metadata"; readonly codec: VideoCodec; readonly amf: Uint8Array }
+  /** No picture: the server-side seek of Flash, 0 for its begin, 1 for its end. */
+  | { readonly type: "command"; readonly command: number }
+  /** Something that nothing here carries, with its name. */
+  | { readonly type: "unsupported"; readonly title: string }
 
-/** One picture: NAL units with lengths in front. */
+/** One picture: H.264 and HEVC as NAL units with lengths in front, AV1 as OBUs with size fields, VP8 and VP9 as the frame. */
 export interface VideoFrameTag {
   readonly type: "frame"
-  /** As the publisher says; the NAL units know better. */
+  readonly codec: VideoCodec
+  /** As the publisher says; the bitstream knows better. */
   readonly isKeyframe: boolean
   /** Presentation minus decoding time, signed 24 bits. */
   readonly compositionTimeMs: number
@@ -22,81 +30,137 @@ export interface VideoFrameTag {
 }
 
 /**
- * Reads a video tag body (FLV 10.1 section E.4.3.1, Enhanced RTMP v2 for FourCC `avc1`). Data borrows from the input.
+ * Reads the body of a video tag or message that is not empty (FLV 10.1 section E.4.3.1, and HEVC by codec id 12; Enhanced RTMP v2,
+ * "ExVideoTagHeader" and "ExVideoTagBody"). Data borrows from the input.
  *
- * Throws `flv.tag` for other codecs, naming them, and `bytes.truncated` where it is cut off.
+ * Throws `flv.tag` where it contradicts itself and `bytes.truncated` where it is cut off.
  */
-export function parseVideoTag(body: Uint8Array): VideoTag {
+export function parseVideoTag(body: Uint8Array): TagMessage<VideoTag> {
   const reader = new ByteReader(body)
   const first = reader.u8()
   const frameType = (first >> 4) & 7
   if ((first & EX_HEADER) !== 0) return parseExtended(reader, frameType, first & 0x0f)
-  if (frameType === COMMAND_FRAME) return { type: "other" }
-  const codec = first & 0x0f
-  if (codec !== AVC)
-    throw new GatewayError("flv.tag", `video codec ${LEGACY_NAMES[codec] ?? codec} is not supported yet`)
+  const tag: VideoTag =
+    frameType === COMMAND_FRAME ? { type: "command", command: reader.u8() } : parseLegacy(reader, frameType, first & 15)
+  return { timestampOffsetNs: 0, tracks: [{ trackId: 0, tag }] }
+}
+
+/** Writes the tag body of a sequence header: H.264 as every peer knows it, all others by Enhanced RTMP. */
+export function serializeVideoConfig(codec: VideoCodec, record: Uint8Array): Uint8Array {
+  const writer = new ByteWriter(MAX_HEADER_BYTES + record.length)
+  if (codec === "h264")
+    writer
+      .u8((KEYFRAME << 4) | VIDEO_ID.h264)
+      .u8(AVC_SEQUENCE_HEADER)
+      .u24(0)
+  else writer.u8(exFlags(KEYFRAME, EX_SEQUENCE_START)).bytes(FOURCC_BYTES[codec])
+  return writer.bytes(record).finish()
+}
+
+/** Writes what precedes the data in the tag body of a picture. Only H.264 and HEVC have composition times. */
+export function serializeVideoFrameHeader(
+  codec: VideoCodec,
+  isKeyframe: boolean,
+  compositionTimeMs: number,
+): Uint8Array {
+  const frameType = isKeyframe ? KEYFRAME : INTER_FRAME
+  const writer = new ByteWriter(MAX_HEADER_BYTES)
+  if (codec === "h264") {
+    writer
+      .u8((frameType << 4) | VIDEO_ID.h264)
+      .u8(AVC_NAL_UNITS)
+      .u24(compositionTimeMs & 0xff_ffff)
+  } else if (codec === "h265" && compositionTimeMs !== 0) {
+    writer
+      .u8(exFlags(frameType, EX_CODED_FRAMES))
+      .bytes(FOURCC_BYTES.h265)
+      .u24(compositionTimeMs & 0xff_ffff)
+  } else {
+    const packetType = codec === "h265" ? EX_CODED_FRAMES_X : EX_CODED_FRAMES
+    writer.u8(exFlags(frameType, packetType)).bytes(FOURCC_BYTES[codec])
+  }
+  return writer.finish()
+}
+
+/** Writes the tag body of metadata, pairs of name and value in AMF0; peers without Enhanced RTMP do not know it. */
+export function serializeVideoMetadata(codec: VideoCodec, amf: Uint8Array): Uint8Array {
+  const writer = new ByteWriter(MAX_HEADER_BYTES + amf.length)
+  return writer.u8(exFlags(KEYFRAME, EX_METADATA)).bytes(FOURCC_BYTES[codec]).bytes(amf).finish()
+}
+
+/** The layout of AVC, which HEVC has too. */
+function parseLegacy(reader: ByteReader, frameType: number, id: number): VideoTag {
+  const codec = videoCodecOfId(id)
+  if (codec === undefined) return { type: "unsupported", title: videoIdTitle(id) }
   const packetType = reader.u8()
-  const compositionTimeMs = (reader.u24() << 8) >> 8
+  const compositionTimeMs = readI24(reader)
   switch (packetType) {
     case AVC_SEQUENCE_HEADER:
-      return { type: "config", record: reader.rest() }
+      return { type: "config", codec, record: reader.rest() }
     case AVC_NAL_UNITS:
-      return { type: "frame", isKeyframe: frameType === KEYFRAME, compositionTimeMs, data: reader.rest() }
+      return { type: "frame", codec, isKeyframe: frameType === KEYFRAME, compositionTimeMs, data: reader.rest() }
     case AVC_END_OF_SEQUENCE:
-      return { type: "endOfSequence" }
+      return { type: "endOfSequence", codec }
     default:
-      throw new GatewayError("flv.tag", `AVC packet type ${packetType}`)
+      throw new GatewayError("flv.tag", `packet type ${packetType} of ${codec} is unknown`)
   }
 }
 
-/** Writes the tag body of a sequence header. */
-export function serializeVideoConfig(record: Uint8Array): Uint8Array {
-  return new ByteWriter(HEADER_BYTES + record.length)
-    .u8((KEYFRAME << 4) | AVC)
-    .u8(AVC_SEQUENCE_HEADER)
-    .u24(0)
-    .bytes(record)
-    .finish()
+function parseExtended(reader: ByteReader, frameType: number, first: number): TagMessage<VideoTag> {
+  const { packetType, timestampOffsetNs } = readModEx(reader, first)
+  if (frameType === COMMAND_FRAME && packetType !== EX_METADATA) {
+    return { timestampOffsetNs, tracks: [{ trackId: 0, tag: { type: "command", command: reader.u8() } }] }
+  }
+  if (packetType !== EX_MULTITRACK) {
+    const track = { trackId: 0, fourCc: fourCcText(reader.take(4)), body: reader.rest() }
+    return { timestampOffsetNs, tracks: [{ trackId: 0, tag: parseTrack(track, frameType, packetType) }] }
+  }
+  const multitrack = readMultitrack(reader)
+  const tracks = multitrack.tracks.map((track) => ({
+    trackId: track.trackId,
+    tag: parseTrack(track, frameType, multitrack.packetType),
+  }))
+  return { timestampOffsetNs, tracks }
 }
 
-/** Writes what precedes the NAL units in the tag body of a picture. */
-export function serializeVideoFrameHeader(isKeyframe: boolean, compositionTimeMs: number): Uint8Array {
-  return new ByteWriter(HEADER_BYTES)
-    .u8(((isKeyframe ? KEYFRAME : INTER_FRAME) << 4) | AVC)
-    .u8(AVC_NAL_UNITS)
-    .u24(compositionTimeMs & 0xff_ffff)
-    .finish()
-}
-
-function parseExtended(reader: ByteReader, frameType: number, packetType: number): VideoTag {
-  const fourCc = fourCcText(reader.take(4))
-  if (fourCc !== "avc1") throw new GatewayError("flv.tag", `video codec ${fourCc} is not supported yet`)
-  if (frameType === COMMAND_FRAME) return { type: "other" }
+function parseTrack({ fourCc, body }: ExTrack, frameType: number, packetType: number): VideoTag {
+  const codec = videoCodecOfFourCc(fourCc)
+  if (codec === undefined) return { type: "unsupported", title: `the video codec ${fourCc}` }
   const isKeyframe = frameType === KEYFRAME
   switch (packetType) {
     case EX_SEQUENCE_START:
-      return { type: "config", record: reader.rest() }
+      return { type: "config", codec, record: body }
     case EX_CODED_FRAMES: {
-      const compositionTimeMs = (reader.u24() << 8) >> 8
-      return { type: "frame", isKeyframe, compositionTimeMs, data: reader.rest() }
+      const reader = new ByteReader(body)
+      const compositionTimeMs = codec === "h264" || codec === "h265" ? readI24(reader) : 0
+      return { type: "frame", codec, isKeyframe, compositionTimeMs, data: reader.rest() }
     }
     case EX_CODED_FRAMES_X:
-      return { type: "frame", isKeyframe, compositionTimeMs: 0, data: reader.rest() }
+      return { type: "frame", codec, isKeyframe, compositionTimeMs: 0, data: body }
     case EX_SEQUENCE_END:
-      return { type: "endOfSequence" }
+      return { type: "endOfSequence", codec }
     case EX_METADATA:
-      return { type: "other" }
+      return { type: "metadata", codec, amf: body }
+    case EX_MPEG2TS_SEQUENCE_START:
+      return { type: "unsupported", title: "AV1 as in MPEG-2 TS" }
     default:
-      throw new GatewayError("flv.tag", `enhanced video packet type ${packetType} is not supported yet`)
+      throw new GatewayError("flv.tag", `Enhanced RTMP has no video packet type ${packetType} here`)
   }
 }
 
+function readI24(reader: ByteReader): number {
+  return (reader.u24() << 8) >> 8
+}
+
+function exFlags(frameType: number, packetType: number): number {
+  return EX_HEADER | (frameType << 4) | packetType
+}
+
 const EX_HEADER = 0x80
-const HEADER_BYTES = 5
+const MAX_HEADER_BYTES = 8
 const KEYFRAME = 1
 const INTER_FRAME = 2
 const COMMAND_FRAME = 5
-const AVC = 7
 const AVC_SEQUENCE_HEADER = 0
 const AVC_NAL_UNITS = 1
 const AVC_END_OF_SEQUENCE = 2
@@ -105,11 +169,12 @@ const EX_CODED_FRAMES = 1
 const EX_SEQUENCE_END = 2
 const EX_CODED_FRAMES_X = 3
 const EX_METADATA = 4
-/** Codec ids of FLV; 12 is what Chinese encoders use for HEVC without Enhanced RTMP. */
-const LEGACY_NAMES: Readonly<Record<number, string>> = {
-  2: "Sorenson H.263",
-  3: "Screen",
-  4: "VP6",
-  5: "VP6A",
-  12: "HEVC",
+const EX_MPEG2TS_SEQUENCE_START = 5
+const EX_MULTITRACK = 6
+const FOURCC_BYTES: Readonly<Record<VideoCodec, Uint8Array>> = {
+  h264: fourCcBytes(VIDEO_FOURCC.h264),
+  h265: fourCcBytes(VIDEO_FOURCC.h265),
+  av1: fourCcBytes(VIDEO_FOURCC.av1),
+  vp9: fourCcBytes(VIDEO_FOURCC.vp9),
+  vp8: fourCcBytes(VIDEO_FOURCC.vp8),
 }

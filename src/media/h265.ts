@@ -11,6 +11,10 @@ export const H265_NAL_TYPE = {
   vps: 32,
   sps: 33,
   pps: 34,
+  accessUnitDelimiter: 35,
+  endOfSequence: 36,
+  endOfBitstream: 37,
+  filler: 38,
 } as const
 
 /** Type of a NAL unit, 0 (a slice that starts nothing) for an empty one. */
@@ -28,6 +32,10 @@ export interface H265SpsFacts extends PictureSize {
   readonly spsId: number
   /** general_profile_idc: 1 for Main, 2 for Main 10. */
   readonly profileIdc: number
+  /** chroma_format_idc: 0 for grey, 1 for 4:2:0, 2 for 4:2:2, 3 for 4:4:4. */
+  readonly chromaFormat: number
+  readonly bitDepthLuma: number
+  readonly bitDepthChroma: number
   /** sps_max_num_reorder_pics of the whole stream: how many pictures a decoder holds back. */
   readonly maxReorderFrames: number
 }
@@ -68,10 +76,15 @@ function readSps(reader: BitReader): H265SpsFacts {
   const [left, right, top, bottom] = reader.flag() ? [reader.ue(), reader.ue(), reader.ue(), reader.ue()] : [0, 0, 0, 0]
   const cropX = chromaFormat === 1 || chromaFormat === 2 ? 2 : 1
   const cropY = chromaFormat === 1 ? 2 : 1
-  for (let i = 0; i < 3; i++) reader.ue() // bit depths, log2_max_pic_order_cnt_lsb_minus4
+  const bitDepthLuma = reader.ue() + 8
+  const bitDepthChroma = reader.ue() + 8
+  reader.ue() // log2_max_pic_order_cnt_lsb_minus4
   return {
     spsId,
     profileIdc,
+    chromaFormat,
+    bitDepthLuma,
+    bitDepthChroma,
     maxReorderFrames: readReorderFrames(reader, maxSubLayersMinus1),
     widthPx: codedWidthPx - (left + right) * cropX,
     heightPx: codedHeightPx - (top + bottom) * cropY,
@@ -105,7 +118,9 @@ function readProfileTierLevel(reader: BitReader, maxSubLayersMinus1: number): nu
   return profileIdc
 }
 
-function isSane({ spsId, widthPx, heightPx, maxReorderFrames }: H265SpsFacts): boolean {
+function isSane({ spsId, widthPx, heightPx, maxReorderFrames, ...samples }: H265SpsFacts): boolean {
+  const { chromaFormat, bitDepthLuma, bitDepthChroma } = samples
+  if (chromaFormat > 3 || bitDepthLuma > MAX_BIT_DEPTH || bitDepthChroma > MAX_BIT_DEPTH) return false
   const hasSaneSize = widthPx > 0 && heightPx > 0 && widthPx <= MAX_SIDE_PX && heightPx <= MAX_SIDE_PX
   return spsId <= MAX_SPS_ID && hasSaneSize && maxReorderFrames < MAX_PICTURES
 }
@@ -118,5 +133,6 @@ const LEVEL_BITS = 8
 const MAX_SPS_ID = 15
 const MAX_PPS_ID = 63
 const MAX_SIDE_PX = 16_384
+const MAX_BIT_DEPTH = 15
 /** The decoded picture buffer holds no more, ITU-T H.265 section A.4.2. */
 const MAX_PICTURES = 16

@@ -12,7 +12,7 @@ test.each([
   { name: "VP9 profile 1, 4:4:4", size: parseVp9Keyframe(hex("a249834200027a0160c0c704")), expected: [318, 177] },
   { name: "VP9 profile 3, 10 bits", size: parseVp9Keyframe(hex("b124c1a102009e80583031c1")), expected: [318, 177] },
 ])("reads the size of a keyframe: $name", ({ size, expected: [widthPx, heightPx] }) => {
-  expect(size).toEqual({ widthPx, heightPx })
+  expect(size).toMatchObject({ widthPx, heightPx })
 })
 
 test.each([

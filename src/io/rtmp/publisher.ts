@@ -1,14 +1,17 @@
 import type { AccessGrant } from "../../access/access.ts"
 import { FlvToFrames } from "../../bridge/flv-to-frames.ts"
+import { audioCodecOfMetadata, videoCodecOfMetadata } from "../../flv/codec-id.ts"
 import type { LiveStream } from "../../hub/live-stream.ts"
 import type { PublisherSession, SessionFacts } from "../../hub/session.ts"
 import type { StreamName } from "../../hub/stream-name.ts"
 import type { StreamRegistry } from "../../hub/stream-registry.ts"
 import { CODEC_TITLES } from "../../media/codec.ts"
+import { isVideoFrame } from "../../media/frame.ts"
 import { RateMeter } from "../../media/rate-meter.ts"
 import { amfField } from "../../rtmp/amf0.ts"
 import type { RtmpMedia, RtmpMetadata } from "../../rtmp/server-events.ts"
 import { type Logger, sessionLabel } from "../log.ts"
+import { PublisherWarnings } from "./publisher-warnings.ts"
 
 /** What a publisher needs from what brings its media: a connection, or a pull by RTMP or HTTP. */
 export interface PublisherContext {
@@ -39,7 +42,7 @@ export class RtmpPublisher implements PublisherSession {
   readonly #totals = { videoFrames: 0, audioFrames: 0, bytes: 0 }
   readonly #rate = new RateMeter()
   #frames: FlvToFrames | undefined
-  readonly #warnings = new Set<string>()
+  readonly #warnings: PublisherWarnings
   #lastMediaMs: number
   #isEnded = false
 
@@ -51,6 +54,7 @@ export class RtmpPublisher implements PublisherSession {
     this.identity = grant.identity
     this.#context = context
     this.#logger = context.logger.child({ stream: name })
+    this.#warnings = new PublisherWarnings((message) => this.#logger.warn(message))
     this.#startedAtMs = context.nowMs()
     this.#lastMediaMs = this.#startedAtMs
     this.#stream = context.registry.publish(name, this, this.#startedAtMs)
@@ -74,11 +78,10 @@ export class RtmpPublisher implements PublisherSession {
   /** Lets readers know which kinds will come before they do. */
   onMetadata({ values }: RtmpMetadata): void {
     if (this.#isEnded) return
-    const video = amfField(values, "videocodecid")
-    const audio = amfField(values, "audiocodecid")
-    if (video === AVC || video === AVC_FOURCC) this.#stream.useVideo("frames", "h264")
-    if (audio === AAC || audio === AAC_FOURCC) this.#stream.useAudio("aac")
-    if (audio === OPUS_FOURCC) this.#stream.useAudio("opus")
+    const video = videoCodecOfMetadata(amfField(values, "videocodecid"))
+    const audio = audioCodecOfMetadata(amfField(values, "audiocodecid"))
+    if (video !== undefined) this.#stream.useVideo("frames", video)
+    if (audio !== undefined) this.#stream.useAudio(audio === "aac" || audio === "opus" ? audio : "passed")
   }
 
   /** Throws what `FlvToFrames` throws. */
@@ -89,20 +92,16 @@ export class RtmpPublisher implements PublisherSession {
     this.#lastMediaMs = nowMs
     this.#rate.add(payload.length, nowMs)
     this.#frames ??= new FlvToFrames(this.#stream.startUs(nowMs))
-    if (type === "video") {
-      const frame = this.#frames.pushVideo(timestampMs, payload, nowMs)
-      if (frame === undefined) return
-      this.#totals.videoFrames++
-      if (this.#frames.hasBFrames) this.#warnOnce(B_FRAMES)
-      if (frame.track.codec === "h264" && frame.track.sps.some((sps) => !PROFILES_OF_BROWSERS.has(sps[1])))
-        this.#warnOnce(PROFILE)
-      this.#stream.pushFrame(frame)
-    } else {
-      const frame = this.#frames.pushAudio(timestampMs, payload, nowMs)
-      if (frame === undefined) return
-      this.#totals.audioFrames++
-      this.#stream.pushFrame(frame)
-    }
+    const frame =
+      type === "video"
+        ? this.#frames.pushVideo(timestampMs, payload, nowMs)
+        : this.#frames.pushAudio(timestampMs, payload, nowMs)
+    this.#warnings.check(type, this.#frames)
+    if (frame === undefined) return
+    if (isVideoFrame(frame)) this.#totals.videoFrames++
+    else this.#totals.audioFrames++
+    this.#warnings.checkTrack(frame.track)
+    this.#stream.pushFrame(frame)
   }
 
   describe(nowMs: number): SessionFacts {
@@ -136,23 +135,4 @@ export class RtmpPublisher implements PublisherSession {
     this.#logger.info({ reason, durationMs, ...this.#totals }, "publisher gone")
     this.#context.grant.ended({ sessionId: sessionLabel(this.id), reason, durationMs, bytes: this.#totals.bytes })
   }
-
-  #warnOnce(message: string): void {
-    if (this.#warnings.has(message)) return
-    this.#warnings.add(message)
-    this.#logger.warn(message)
-  }
 }
-
-/** Codec ids in metadata: the numbers of FLV, or FourCC codes as numbers (Enhanced RTMP). */
-const AVC = 7
-const AVC_FOURCC = 0x61766331
-const AAC = 10
-const AAC_FOURCC = 0x6d703461
-const OPUS_FOURCC = 0x4f707573
-const B_FRAMES =
-  "the video has B-frames: WebRTC viewers see it some frames later, and some browsers with fewer pictures a second; set B-frames to 0 in the encoder (x264: bframes=0, or tune zerolatency)"
-const PROFILE =
-  "the video has 10 bits or full colour resolution, which many browsers cannot show: set the encoder's pixel format to yuv420p (NV12 in OBS, I420 in GStreamer)"
-/** `profile_idc` of Baseline, Main, Extended and High, the second byte of an SPS. */
-const PROFILES_OF_BROWSERS: ReadonlySet<number | undefined> = new Set([66, 77, 88, 100])

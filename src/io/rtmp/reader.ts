@@ -1,8 +1,10 @@
 import type { AccessGrant } from "../../access/access.ts"
 import type { FlvFeedLimits } from "../../bridge/flv-feed.ts"
+import { AUDIO_FOURCC, VIDEO_FOURCC } from "../../flv/fourcc.ts"
 import type { StreamName } from "../../hub/stream-name.ts"
 import type { StreamRegistry } from "../../hub/stream-registry.ts"
-import { listsFourCc } from "../../rtmp/peer-capabilities.ts"
+import type { VideoCodec } from "../../media/codec.ts"
+import { listsFourCc, type PeerCapabilities } from "../../rtmp/peer-capabilities.ts"
 import type { RtmpPlayRequested } from "../../rtmp/server-events.ts"
 import type { FlvBroadcasts } from "../flv-broadcast.ts"
 import { FlvSubscriber } from "../flv-subscriber.ts"
@@ -43,8 +45,16 @@ export function createRtmpReader({ streamId, capabilities }: RtmpPlayRequested, 
     transport: "tcp",
     role: "reader",
     stream: registry.find(name),
-    accepts: { opus: listsFourCc(capabilities.audio, "Opus") === true, takesVideo: (codec) => codec === "h264" },
+    accepts: {
+      opus: listsFourCc(capabilities.audio, AUDIO_FOURCC.opus) === true,
+      takesVideo: (codec) => takesVideo(capabilities, codec),
+    },
     output: new RtmpFlvOutput(output, messages, streamId, broadcasts),
     onStopped: (facts) => grant.ended({ sessionId: sessionLabel(id), ...facts }),
   })
+}
+
+/** Everybody takes H.264. Players of today decode the others without saying so; one that has a list without the codec does not. */
+function takesVideo(capabilities: PeerCapabilities, codec: VideoCodec): boolean {
+  return codec === "h264" || listsFourCc(capabilities.video, VIDEO_FOURCC[codec]) !== false
 }

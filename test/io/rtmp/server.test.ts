@@ -125,11 +125,26 @@ test("a stream that is not live is refused, and so is a reader too many", async 
 test("media that cannot be used ends the publication with a clear error", async () => {
   const setup = await startRtmpSetup(scope)
   const publisher = await publish(setup)
-  publisher.message(AUDIO, 0, hex("2f ffff"))
+  publisher.message(VIDEO, 0, hex("12 00"))
+  publisher.message(AUDIO, 0, hex("f2 00"))
   await publisher.closed
   expect(publisher.statusCodes()).toContain("NetStream.Failed")
-  expect(await line(setup.log, "RTMP error: audio codec MP3 is not supported yet")).toMatchObject({ code: "flv.tag" })
+  expect(
+    await line(
+      setup.log,
+      "RTMP error: the video is in Sorenson H.263, which is not supported: set the encoder to H.264, HEVC, AV1, VP9 or VP8; the sound is in sound format 15, which is not supported: set the encoder to AAC or Opus",
+    ),
+  ).toMatchObject({ code: "flv.tag" })
   expect(setup.registry.list()).toEqual([])
+})
+
+test("sound that only RTMP has goes on to readers, with a warning", async () => {
+  const setup = await startRtmpSetup(scope)
+  const publisher = await publish(setup)
+  publisher.message(AUDIO, 0, hex("2f fffb9464"))
+  const what = "the sound is MP3: RTMP and FLV readers get it as it is, WebRTC viewers and outputs with AAC get none"
+  expect(await line(setup.log, `${what}; set the encoder to AAC or Opus`)).toMatchObject({ level: 40 })
+  expect([...(setup.registry.list()[0]?.tracks ?? [])]).toMatchObject([{ codec: "mp3" }])
 })
 
 test("readers are told at once when the publisher says that it goes", async () => {
