@@ -1,6 +1,7 @@
 import type { StreamRegistry } from "./hub/stream-registry.ts"
 import { ProcessMetrics } from "./io/process-metrics.ts"
 import type { PushManager } from "./io/push/push-manager.ts"
+import type { Recordings } from "./io/recording/recordings.ts"
 import type { MetricFamily } from "./metrics/exposition.ts"
 import { counter, gauge, SessionMetrics } from "./metrics/session-metrics.ts"
 import { VERSION } from "./version.ts"
@@ -9,6 +10,7 @@ import { VERSION } from "./version.ts"
 export interface MeasuredParts {
   readonly registry: StreamRegistry
   readonly pushes: PushManager
+  readonly recordings: Recordings
   readonly nowMs: () => number
 }
 
@@ -37,6 +39,7 @@ export class GatewayMetrics {
       ]),
       ...this.#sessions.families(),
       ...this.#pushFamilies(),
+      ...this.#recordingFamilies(),
       ...this.#process.families(),
     ]
   }
@@ -72,6 +75,15 @@ export class GatewayMetrics {
       counter("whipstitch_push_dropped_frames_total", "frames left out for slow targets", [{ value: droppedFrames }]),
       counter("whipstitch_push_attempts_total", "connections to targets that were tried", [{ value: attempts }]),
       counter("whipstitch_push_errors_total", "connections to targets that failed or were lost", [{ value: errors }]),
+    ]
+  }
+
+  #recordingFamilies(): MetricFamily[] {
+    const { running, failures, bytes } = this.#parts.recordings.totals
+    return [
+      gauge("whipstitch_recordings", "recordings that run", [{ value: running }]),
+      counter("whipstitch_recording_bytes_total", "bytes of recorded files", [{ value: bytes }]),
+      counter("whipstitch_recording_failures_total", "recordings that ended by an error", [{ value: failures }]),
     ]
   }
 }

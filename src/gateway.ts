@@ -7,6 +7,7 @@ import { createAppServices } from "./app-services.ts"
 import { createLaneConverters } from "./bridge/lane-converters.ts"
 import { type Config, type ConfigInput, parseConfig } from "./config.ts"
 import { GatewayMetrics } from "./gateway-metrics.ts"
+import type { StreamName } from "./hub/stream-name.ts"
 import { StreamRegistry } from "./hub/stream-registry.ts"
 import { createAccess } from "./io/access/create-access.ts"
 import { WasmTranscoders } from "./io/audio/wasm-transcoders.ts"
@@ -110,7 +111,10 @@ async function start(config: Config, logger: Logger, open: Closeable[]): Promise
   const pulls = new Pulls(config.pulls, { ...config, ...pullParts })
   open.push({ close: async () => pulls.close("the gateway is closing") })
   const access = wakingAccess(permissions, pulls.demand)
-  const rtmp = await startRtmpServer(config.rtmp, { registry, access, logger, nowMs })
+  const recordings = new Recordings({ ...config.recordings, registry, files: NODE_FILES, logger, nowMs, onBug })
+  open.push(recordings)
+  const onRecordRequested = (stream: StreamName) => recordings.wish(stream)
+  const rtmp = await startRtmpServer(config.rtmp, { registry, access, logger, nowMs, onRecordRequested })
   open.push(rtmp)
   const { maxPushes, caFile, queueMaxBytes: maxQueueBytes, ...pushLimits } = config.push
   const ca = caFile === undefined ? undefined : readCaFile("push.caFile", caFile)
@@ -126,7 +130,7 @@ async function start(config: Config, logger: Logger, open: Closeable[]): Promise
     logger,
     nowMs,
   })
-  const metrics = new GatewayMetrics({ registry, pushes, nowMs })
+  const metrics = new GatewayMetrics({ registry, pushes, recordings, nowMs })
   open.push({ close: async () => metrics.close() })
 
   const openSession = createSessionOpener({ webrtc, access, logger, nowMs, isClosing: () => isClosing })
@@ -149,8 +153,6 @@ async function start(config: Config, logger: Logger, open: Closeable[]): Promise
     nowMs,
     isClosing: () => isClosing,
   })
-  const recordings = new Recordings({ ...config.recordings, registry, files: NODE_FILES, logger, nowMs, onBug })
-  open.push(recordings)
   const services = createAppServices({
     config,
     registry,

@@ -56,8 +56,8 @@ export class Recordings {
   readonly #seen = new WeakSet<LiveStream>()
   /** When a stream's first media came, on the gateway's clock. */
   readonly #mediaSinceMs = new WeakMap<LiveStream, number>()
-  /** Streams whose publishers asked for a recording. */
-  readonly #wished = new Set<StreamName>()
+  /** Those whose publisher asked for a recording. */
+  readonly #wished = new WeakSet<LiveStream>()
   readonly #timers = new Set<NodeJS.Timeout>()
   #failures = 0
   #endedBytes = 0
@@ -100,22 +100,23 @@ export class Recordings {
     return recording !== undefined
   }
 
-  /** A publisher wants its stream to be recorded (RTMP `publish` of type `record` or `append`); only where the configuration lets it. */
-  wish(stream: StreamName): void {
-    if (this.#options.allowPublishers && this.#wished.size < MAX_WISHES) this.#wished.add(stream)
+  /** A publisher wants its stream to be recorded (RTMP `publish` of type `record` or `append`); it is where the configuration lets it. */
+  wish(name: StreamName): void {
+    const stream = this.#options.registry.get(name)
+    if (stream === undefined || !this.#options.allowPublishers) return
+    this.#wished.add(stream)
+    if (!this.#isRecorded(stream)) this.#seen.delete(stream)
   }
 
   /** Begins what rules and publishers want. Call it some times a second. */
   sweep(): void {
     const { registry, nowMs } = this.#options
-    const streams = registry.list()
-    for (const stream of streams) {
+    for (const stream of registry.list()) {
       if (this.#seen.has(stream) || !this.#isReady(stream, nowMs())) continue
       this.#seen.add(stream)
-      const isWished = this.#wished.delete(stream.name)
       const rule = this.#options.rules.find((known) => matchesPattern(known.stream, stream.name))
       if (rule !== undefined) this.#tryToRecord(stream, "config", this.#settings(rule))
-      else if (isWished) this.#tryToRecord(stream, "publisher", this.#settings({}))
+      else if (this.#wished.has(stream)) this.#tryToRecord(stream, "publisher", this.#settings({}))
     }
   }
 
@@ -139,6 +140,14 @@ export class Recordings {
     const sinceMs = this.#mediaSinceMs.get(stream) ?? nowMs
     this.#mediaSinceMs.set(stream, sinceMs)
     return nowMs - sinceMs >= SECOND_TRACK_WAIT_MS
+  }
+
+  /** By a rule or for its publisher. */
+  #isRecorded(stream: LiveStream): boolean {
+    for (const recording of this.#recordings.values()) {
+      if (recording.stream === stream && recording.cause !== "api" && recording.error === undefined) return true
+    }
+    return false
   }
 
   #settings(wishes: RecordingWishes): RecordingSettings {
@@ -195,7 +204,7 @@ export class Recordings {
     if (this.#isClosing) return
     const timer = setTimeout(() => {
       this.#timers.delete(timer)
-      if (this.#context.isLive(stream)) this.#tryToRecord(stream, cause, settings)
+      if (this.#context.isLive(stream) && !this.#isRecorded(stream)) this.#tryToRecord(stream, cause, settings)
     }, this.#options.retryMs)
     this.#timers.add(timer)
   }
@@ -204,4 +213,3 @@ export class Recordings {
 const SWEEP_INTERVAL_MS = 100
 const SECOND_TRACK_WAIT_MS = 1_000
 const MAX_ENDED = 100
-const MAX_WISHES = 1_000

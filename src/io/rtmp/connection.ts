@@ -4,6 +4,7 @@ import { TLSSocket } from "node:tls"
 import type { AccessControl } from "../../access/access.ts"
 import type { FlvFeedLimits } from "../../bridge/flv-feed.ts"
 import { type ErrorCode, GatewayError } from "../../errors.ts"
+import type { StreamName } from "../../hub/stream-name.ts"
 import type { StreamRegistry } from "../../hub/stream-registry.ts"
 import type { RtmpPlayRequested, RtmpPublishRequested, RtmpServerEvent } from "../../rtmp/server-events.ts"
 import type { RtmpPlayRefusal, RtmpRefusal, RtmpServerOptions } from "../../rtmp/server-options.ts"
@@ -31,6 +32,8 @@ export interface ConnectionContext {
   readonly messages: RtmpMessageCache
   readonly broadcasts: FlvBroadcasts
   readonly readerLimits: FlvFeedLimits
+  /** A publisher has begun that wants its stream to be recorded (`publish` of type `record` or `append`). */
+  readonly onRecordRequested?: ((stream: StreamName) => void) | undefined
 }
 
 /** One TCP connection: the socket, the session machine, and the publications and playbacks on it. */
@@ -178,8 +181,8 @@ export class RtmpConnection {
       .catch(refuse)
   }
 
-  #publish({ streamId }: RtmpPublishRequested, admission: Admission): void {
-    const { registry, nowMs } = this.#context
+  #publish({ streamId, publishType }: RtmpPublishRequested, admission: Admission): void {
+    const { registry, nowMs, onRecordRequested } = this.#context
     const publisher = new RtmpPublisher({
       ...admission,
       remoteAddress: this.#remoteAddress,
@@ -190,6 +193,7 @@ export class RtmpConnection {
     })
     this.#publishers.set(streamId, publisher)
     this.#run(() => this.#session.acceptPublish(streamId))
+    if (publishType !== "live") onRecordRequested?.(admission.name)
   }
 
   #play(request: RtmpPlayRequested, admission: Admission): void {

@@ -1,5 +1,6 @@
 import type { Socket } from "node:net"
 import type { AccessControl } from "../../access/access.ts"
+import type { StreamName } from "../../hub/stream-name.ts"
 import type { StreamRegistry } from "../../hub/stream-registry.ts"
 import { RTMP_SERVER_DEFAULTS } from "../../rtmp/server-options.ts"
 import { FlvBroadcasts } from "../flv-broadcast.ts"
@@ -36,6 +37,8 @@ export interface RtmpServerDependencies {
   readonly logger: Logger
   /** The gateway's clock, the one that the hub's times are of. */
   readonly nowMs: () => number
+  /** A publisher has begun that wants its stream to be recorded. */
+  readonly onRecordRequested?: (stream: StreamName) => void
 }
 
 /** A listening RTMP server. */
