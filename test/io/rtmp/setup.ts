@@ -57,7 +57,8 @@ export async function startRtmpSetup(
   return { server, registry, log, url: (stream) => `rtmp://127.0.0.1:${server.port}/live/${stream}` }
 }
 
-function noConverters(): LaneConverters {
+/** Converters that make nothing. */
+export function noConverters(): LaneConverters {
   const none = () => ({ push: () => {}, close: () => {} })
   return {
     videoFramesToPackets: none,
