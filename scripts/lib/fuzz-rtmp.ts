@@ -83,7 +83,7 @@ function isAccepted(action: () => void): boolean {
 }
 
 /** From here on an input is timed again. */
-const DOUBTFUL_MS = 5
+const DOUBTFUL_MS = 1
 /** Far above what any input takes, and far below what would hurt. */
 const SLOW_MS = 25
 const SLOW_MS_PER_BYTE = 0.02

@@ -56,7 +56,10 @@ export class ClientHandshake {
     this.#pending.set(input.subarray(0, taken), this.#pendingBytes)
     this.#pendingBytes += taken
     if (this.#pendingBytes > 0 && this.#pending[0] !== RTMP_VERSION) {
-      throw new GatewayError("rtmp.handshake", `the server does not speak RTMP there (first byte ${this.#pending[0]})`)
+      throw new GatewayError(
+        "rtmp.handshake",
+        `the server answers with byte ${this.#pending[0]} and not in RTMP: check the port, and use rtmps:// where it wants TLS`,
+      )
     }
     return input.subarray(taken)
   }
