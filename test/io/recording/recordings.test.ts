@@ -7,7 +7,7 @@ import { amfField } from "../../../src/rtmp/amf0.ts"
 import { gatewayErrorCode } from "../../support/errors.ts"
 import { testScope } from "../../support/test-scope.ts"
 import { until } from "../../support/wait.ts"
-import { openRecordings, publisherOf, type RecordedFlv, readFlv, VIDEO } from "./setup.ts"
+import { FRAME_US, openRecordings, publisherOf, type RecordedFlv, readFlv, VIDEO } from "./setup.ts"
 
 const scope = testScope()
 const CAM1 = parseStreamName("live", "cam1")
@@ -112,6 +112,26 @@ describe("a recording", () => {
     expect(files.map(counts)).toEqual([[50, 2, 50]])
     expect(files[0]?.tags.filter((tag) => /[ck]/.test(tag))).toEqual(["Vc0", "Vk0", "Ac1", "Vc3000", "Vk3000"])
     expect(setup.recordings.list()).toHaveLength(1)
+  })
+
+  test("goes on in a new file when the video comes in another codec", async () => {
+    const setup = await openRecordings(scope, { rules: RULES })
+    const publisher = setup.publish()
+    publisher.send(25)
+    setup.recordings.sweep()
+    const track = { kind: "video", codec: "vp8", widthPx: 640, heightPx: 360 } as const
+    for (let number = 25; number < 30; number++) {
+      const ptsUs = number * FRAME_US
+      const isKeyframe = number === 25
+      publisher.stream.pushFrame({ track, ptsUs, dtsUs: ptsUs, isKeyframe, units: [new Uint8Array(50).fill(0x10)] })
+    }
+    const files = await setup.files()
+    expect(Object.keys(files)).toEqual(["live/cam1-001.flv", "live/cam1-002.flv"])
+    const [first, second] = Object.values(files)
+    expect(first && counts(first)).toEqual([25, 1, 25])
+    expect([second && duration(second), second && amfField(second.metadata, "videocodecid")]).toEqual([0.2, 0x76703038])
+    expect(setup.recordings.list()).toMatchObject([{ state: "finished", files: [{}, {}] }])
+    expect(setup.bugs).toEqual([])
   })
 
   test("never writes over a file that is there", async () => {
