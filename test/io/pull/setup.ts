@@ -1,4 +1,4 @@
-import { pino } from "pino"
+import { type Logger, pino } from "pino"
 import type { LiveStream } from "../../../src/hub/live-stream.ts"
 import type { PublisherSession } from "../../../src/hub/session.ts"
 import { parseStreamName, type StreamName } from "../../../src/hub/stream-name.ts"
@@ -15,6 +15,7 @@ export const NAME: StreamName = parseStreamName("live", "cam1")
 export interface EdgeSetup {
   readonly registry: StreamRegistry
   readonly options: FlvSourceOptions
+  readonly logger: Logger
   /** All that was logged, as one text. */
   log(): string
   attempt(): PullAttempt & { readonly end: (reason: string) => void; readonly isLive: () => boolean }
@@ -35,6 +36,7 @@ export function edgeSetup(options: Partial<FlvSourceOptions> = {}): EdgeSetup {
   })
   return {
     registry,
+    logger,
     options: {
       registry,
       nowMs: () => performance.now(),
