@@ -1,5 +1,6 @@
 import type { StreamRegistry } from "./hub/stream-registry.ts"
 import { ProcessMetrics } from "./io/process-metrics.ts"
+import type { Pulls } from "./io/pull/pulls.ts"
 import type { PushManager } from "./io/push/push-manager.ts"
 import type { Recordings } from "./io/recording/recordings.ts"
 import type { MetricFamily } from "./metrics/exposition.ts"
@@ -9,6 +10,7 @@ import { VERSION } from "./version.ts"
 /** The parts of a gateway that are measured. */
 export interface MeasuredParts {
   readonly registry: StreamRegistry
+  readonly pulls: Pulls
   readonly pushes: PushManager
   readonly recordings: Recordings
   readonly nowMs: () => number
@@ -38,6 +40,7 @@ export class GatewayMetrics {
         { labels: { state: "waiting" }, value: streams.length - live },
       ]),
       ...this.#sessions.families(),
+      this.#pullFamily(),
       ...this.#pushFamilies(),
       ...this.#recordingFamilies(),
       ...this.#process.families(),
@@ -55,6 +58,13 @@ export class GatewayMetrics {
       return { protocol: session.protocol, role: role === "publisher" ? role : ("viewer" as const), session }
     })
     this.#sessions.measure(sessions, nowMs())
+  }
+
+  #pullFamily(): MetricFamily {
+    const pulls = this.#parts.pulls.list()
+    const inState = (state: string) => pulls.filter((pull) => pull.state === state).length
+    const samples = PULL_STATES.map((state) => ({ labels: { state }, value: inState(state) }))
+    return gauge("whipstitch_pulls", "pulls by state", samples)
   }
 
   #pushFamilies(): MetricFamily[] {
@@ -89,4 +99,5 @@ export class GatewayMetrics {
 }
 
 const MEASURE_INTERVAL_MS = 5_000
+const PULL_STATES = ["idle", "connecting", "live", "backingOff", "failed"]
 const PUSH_STATES = ["waiting", "connecting", "live", "backingOff", "failed"]

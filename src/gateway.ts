@@ -130,7 +130,7 @@ async function start(config: Config, logger: Logger, open: Closeable[]): Promise
     logger,
     nowMs,
   })
-  const metrics = new GatewayMetrics({ registry, pushes, recordings, nowMs })
+  const metrics = new GatewayMetrics({ registry, pulls, pushes, recordings, nowMs })
   open.push({ close: async () => metrics.close() })
 
   const openSession = createSessionOpener({ webrtc, access, logger, nowMs, isClosing: () => isClosing })
