@@ -1,0 +1,68 @@
+import { expect, test } from "vitest"
+import type { SessionFacts } from "../../src/hub/session.ts"
+import { type MeasuredSession, SessionMetrics } from "../../src/metrics/session-metrics.ts"
+
+class FakeSession {
+  facts: SessionFacts = {
+    remoteAddress: undefined,
+    transport: "udp",
+    startedAtMs: 0,
+    bytes: 0,
+    bitrateBps: 0,
+    codecs: [],
+  }
+
+  describe(): SessionFacts {
+    return this.facts
+  }
+
+  set(facts: Partial<SessionFacts>): void {
+    this.facts = { ...this.facts, ...facts }
+  }
+}
+
+const measured = (session: FakeSession, protocol = "whep"): MeasuredSession => ({ protocol, role: "viewer", session })
+
+function values(metrics: SessionMetrics, name: string): Record<string, number> {
+  const family = metrics.families().find((candidate) => candidate.name === name)
+  const key = (labels: Readonly<Record<string, string>> = {}) => Object.values(labels).join(" ")
+  return Object.fromEntries(family?.samples.map(({ labels, value }) => [key(labels), value]) ?? [])
+}
+
+test("counts go on rising when sessions end, states do not", () => {
+  const metrics = new SessionMetrics()
+  const [a, b] = [new FakeSession(), new FakeSession()]
+  a.set({ bytes: 100, bitrateBps: 8, droppedFrames: 2 })
+  b.set({ bytes: 50, bitrateBps: 4 })
+  metrics.measure([measured(a), measured(b), measured(new FakeSession(), "rtmp")], 0)
+  expect(values(metrics, "whipstitch_sessions")).toEqual({ "whep viewer": 2, "rtmp viewer": 1 })
+  a.set({ bytes: 170 })
+  metrics.measure([measured(a)], 1_000)
+  expect(values(metrics, "whipstitch_bytes_total")).toEqual({ "whep viewer": 220, "rtmp viewer": 0 })
+  expect(values(metrics, "whipstitch_dropped_frames_total")).toMatchObject({ "whep viewer": 2 })
+  expect(values(metrics, "whipstitch_bitrate_bps")).toEqual({ "whep viewer": 8, "rtmp viewer": 0 })
+  metrics.measure([], 2_000)
+  expect(values(metrics, "whipstitch_sessions")).toEqual({ "whep viewer": 0, "rtmp viewer": 0 })
+})
+
+test("lost packets that come after all do not make the count go back", () => {
+  const metrics = new SessionMetrics()
+  const session = new FakeSession()
+  for (const lostPackets of [5, 3, 4]) {
+    session.set({ lostPackets })
+    metrics.measure([measured(session)], 0)
+  }
+  expect(values(metrics, "whipstitch_lost_packets_total")).toEqual({ "whep viewer": 6 })
+})
+
+test("round trips are told as quantiles, of the sessions that know theirs", () => {
+  const metrics = new SessionMetrics()
+  const sessions = [10, 20, 30, undefined].map((roundTripMs) => {
+    const session = new FakeSession()
+    if (roundTripMs !== undefined) session.set({ roundTripMs })
+    return measured(session)
+  })
+  metrics.measure(sessions, 0)
+  const [median, , longest] = Object.values(values(metrics, "whipstitch_round_trip_seconds"))
+  expect([median, longest]).toEqual([0.02, 0.03])
+})
