@@ -106,6 +106,7 @@ function showAddresses() {
   )
   setText($("#watch-link"), `${location.origin}/watch/${name}`)
   $("#watch-link").href = `/watch/${name}`
+  setText($("#flv-url"), `${location.origin}/flv/${name}.flv`)
   $("#publish-link").href = `/publish/${name}`
 }
 
