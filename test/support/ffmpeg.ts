@@ -30,6 +30,12 @@ export function publishByWhipMuxer(scope: Scope, path: string, url: string): Run
   return startProcess(scope, FFMPEG9, [...args, ...video, ...audio, "-f", "whip", url])
 }
 
+/** Publishes a clip in a codec of Enhanced RTMP by ffmpeg 9, as `publishClip` does it. */
+export function publishEnhanced(scope: Scope, path: string, url: string): RunningProcess {
+  const args = ["-hide_banner", "-v", "level+warning", "-nostdin", "-re", "-stream_loop", "-1", "-i", path]
+  return startProcess(scope, FFMPEG9, [...args, "-c", "copy", "-f", "flv", url])
+}
+
 /** Starts ffmpeg with the usual global options. */
 export function runFfmpeg(scope: Scope, args: readonly string[]): RunningProcess {
   return startProcess(scope, "ffmpeg", ["-hide_banner", "-v", "level+warning", "-nostdin", ...args])
@@ -54,7 +60,8 @@ export const AUDIO_RATE_HZ = 8_000
 export async function readStream(scope: Scope, url: string, seconds: number, command = "ffmpeg"): Promise<Reading> {
   const args = ["-hide_banner", "-v", "level+warning", "-nostdin", "-progress", "pipe:2", "-i", url]
   // The input's own time base: rounded to 1/30 s, the even milliseconds of RTMP may fall on one tick twice.
-  const video = ["-map", "0:v?", "-t", `${seconds}`, "-enc_time_base", "-1", "-f", "null", "-"]
+  const timeBase = command === FFMPEG9 ? "demux" : "-1"
+  const video = ["-map", "0:v?", "-t", `${seconds}`, "-enc_time_base", timeBase, "-f", "null", "-"]
   const audio = ["-map", "0:a?", "-t", `${seconds}`, "-ac", "1", "-ar", `${AUDIO_RATE_HZ}`, "-f", "f32le", "pipe:1"]
   const reader = startProcess(scope, command, [...args, ...video, ...audio], { stdout: "raw" })
   const chunks: Buffer[] = []

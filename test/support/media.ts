@@ -30,6 +30,7 @@ export async function clip(name: ClipName): Promise<string> {
 }
 
 const TEST_PICTURE = ["-f", "lavfi", "-i", "testsrc2=size=640x360:rate=25"]
+const SMALL_PICTURE = ["-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25"]
 const TONE = ["-f", "lavfi", "-i", "sine=frequency=1000:sample_rate=44100"]
 const BASELINE = ["-c:v", "libx264", "-profile:v", "baseline", "-preset", "veryfast", "-pix_fmt", "yuv420p"]
 
@@ -66,6 +67,31 @@ const RECIPES = {
     args: async () => [
       ...["-f", "lavfi", "-i", "testsrc2=size=640x360:rate=30", "-t", "10", ...BASELINE, "-bf", "0", "-g", "30"],
       ...["-x264-params", "aud=1:repeat-headers=1", "-f", "h264"],
+    ],
+  },
+  /** 8 s, 320×180 at 25 fps, VP9 with hidden pictures (in superframes), AAC; a keyframe every two seconds, as with the next two. */
+  vp9: {
+    file: "vp9.mkv",
+    args: async () => [
+      ...[...SMALL_PICTURE, ...TONE, "-t", "8", "-c:v", "libvpx-vp9", "-deadline", "good", "-cpu-used", "5"],
+      ...["-auto-alt-ref", "1", "-lag-in-frames", "16", "-b:v", "300k", "-g", "50", "-c:a", "aac", "-ac", "2"],
+    ],
+  },
+  /** AV1 with hidden pictures and such as are shown later. */
+  av1: {
+    file: "av1.mkv",
+    args: async () => [
+      ...[...SMALL_PICTURE, ...TONE, "-t", "8", "-c:v", "libsvtav1", "-preset", "10", "-b:v", "300k", "-g", "50"],
+      ...["-pix_fmt", "yuv420p", "-c:a", "aac", "-ac", "2"],
+    ],
+  },
+  /** HEVC with B-frames that others refer to. */
+  hevc: {
+    file: "hevc.mkv",
+    args: async () => [
+      ...[...SMALL_PICTURE, ...TONE, "-t", "8", "-c:v", "libx265", "-preset", "ultrafast", "-b:v", "300k"],
+      ...["-x265-params", "keyint=50:bframes=3:b-adapt=0:open-gop=0:log-level=none", "-pix_fmt", "yuv420p"],
+      ...["-c:a", "aac", "-ac", "2"],
     ],
   },
   /** 10 s of a 1 kHz tone, Opus 48 kHz stereo, one packet of 20 ms in each Ogg page. */

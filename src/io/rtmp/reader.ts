@@ -54,7 +54,10 @@ export function createRtmpReader({ streamId, capabilities }: RtmpPlayRequested, 
   })
 }
 
-/** Everybody takes H.264. Players of today decode the others without saying so; one that has a list without the codec does not. */
+/**
+ * Everybody takes H.264, and players of today decode HEVC, AV1 and VP9 without saying so; VP8 they have to list, since ffmpeg 9 has never heard of it in
+ * FLV. One that has a list without the codec does not take it.
+ */
 function takesVideo(capabilities: PeerCapabilities, codec: VideoCodec): boolean {
-  return codec === "h264" || listsFourCc(capabilities.video, VIDEO_FOURCC[codec]) !== false
+  return codec === "h264" || (listsFourCc(capabilities.video, VIDEO_FOURCC[codec]) ?? codec !== "vp8")
 }
