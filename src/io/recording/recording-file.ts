@@ -63,8 +63,9 @@ export class RecordingFile {
     return this.#writer.bytes
   }
 
-  get progress(): RecordingProgress {
-    return this.#writer.progress
+  /** What it has, or has kept after a failure; undefined where that is nothing and the file is gone. */
+  get progress(): RecordingProgress | undefined {
+    return this.#state === "failed" ? this.#written : this.#writer.progress
   }
 
   get queuedBytes(): number {

@@ -110,6 +110,11 @@ export class Recording {
     return this.#error
   }
 
+  /** False as soon as it takes no more, though its last file may still be written. */
+  get isRunning(): boolean {
+    return this.#session !== undefined
+  }
+
   /** How many bytes it has recorded, in all files. */
   get bytes(): number {
     return this.#entries.reduce((sum, entry) => sum + factsOf(entry).bytes, this.#forgottenBytes)
@@ -122,12 +127,16 @@ export class Recording {
       id: this.id,
       stream: this.stream.name,
       cause: this.cause,
-      state: this.#session !== undefined ? "recording" : ended,
+      state: this.isRunning ? "recording" : ended,
       ...(this.#error !== undefined && { error: { code: this.#error.code, detail: this.#error.message } }),
       since: this.#startedAt.toISOString(),
       bytes: this.bytes,
       files: this.#entries.map((entry) => ({ state: entry.state, ...factsOf(entry) })),
     }
+  }
+
+  get #name(): { readonly stream: string } {
+    return { stream: this.stream.name }
   }
 
   /** Ends it; its files are complete when `settled` resolves. */
@@ -208,7 +217,8 @@ export class Recording {
     if (output === undefined) return
     this.#session = undefined
     this.#error = error
-    if (error !== undefined) this.#logger.error({ code: error.code, reason: error.message }, "recording failed")
+    if (error !== undefined)
+      this.#logger.error({ ...this.#name, code: error.code, reason: error.message }, "recording failed")
     output.end()
     this.#onEnded()
   }
@@ -240,7 +250,8 @@ export class Recording {
       const facts = factsOf(entry)
       entry.source = facts
       if (entry.state === "recording") entry.state = "complete"
-      this.#logger.info({ file: file.path, ...facts, state: entry.state }, "recording written")
+      const { bytes, durationMs } = facts
+      this.#logger.info({ ...this.#name, file: file.path, bytes, durationMs, state: entry.state }, "recording written")
     })
     this.#finishing.add(finishing)
   }
@@ -258,7 +269,7 @@ function factsOf({ source }: FileEntry): FileFacts {
   if (!("file" in source)) return source
   const { path, progress } = source.file
   const name = relative(source.folder, path).replaceAll(sep, "/")
-  return { name, bytes: progress.bytes, durationMs: progress.durationMs }
+  return { name, bytes: progress?.bytes ?? 0, durationMs: progress?.durationMs ?? 0 }
 }
 
 /** The check of templates has seen to it already; this is what holds if it should ever miss something. */

@@ -75,9 +75,9 @@ export class Recordings {
 
   /** Since the start of the gateway. */
   get totals(): { readonly running: number; readonly failures: number; readonly bytes: number } {
-    const running = [...this.#recordings.values()]
-    const bytes = running.reduce((sum, recording) => sum + recording.bytes, this.#endedBytes)
-    return { running: running.length, failures: this.#failures, bytes }
+    const recordings = [...this.#recordings.values()]
+    const bytes = recordings.reduce((sum, recording) => sum + recording.bytes, this.#endedBytes)
+    return { running: recordings.filter(({ isRunning }) => isRunning).length, failures: this.#failures, bytes }
   }
 
   /** Running recordings and the last ones that have ended, oldest first. */
@@ -96,8 +96,9 @@ export class Recordings {
   /** Ends a recording; false where none of that id runs. */
   stop(id: string): boolean {
     const recording = this.#recordings.get(id)
-    recording?.stop("stopped by an administrator")
-    return recording !== undefined
+    if (recording?.isRunning !== true) return false
+    recording.stop("stopped by an administrator")
+    return true
   }
 
   /** A publisher wants its stream to be recorded (RTMP `publish` of type `record` or `append`); it is where the configuration lets it. */
@@ -145,7 +146,7 @@ export class Recordings {
   /** By a rule or for its publisher. */
   #isRecorded(stream: LiveStream): boolean {
     for (const recording of this.#recordings.values()) {
-      if (recording.stream === stream && recording.cause !== "api" && recording.error === undefined) return true
+      if (recording.stream === stream && recording.cause !== "api" && recording.isRunning) return true
     }
     return false
   }

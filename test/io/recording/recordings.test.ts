@@ -188,6 +188,7 @@ describe("a disk", () => {
     // The rule holds: the recording begins again.
     await until("the next try", () => setup.recordings.totals.running === 1)
     publisher.send(25)
+    expect(failed.files[0]?.durationMs).toBe(1_001)
     const { "live/cam1-001.flv": first, "live/cam1-001-2.flv": second } = await setup.files()
     expect(first && [counts(first), duration(first), amfField(first.metadata, "filesize")]).toEqual([
       [25, 1, 25],
@@ -205,6 +206,7 @@ describe("a disk", () => {
     setup.recordings.sweep()
     const failed = await until("the end", () => setup.recordings.list().find(({ state }) => state === "failed"))
     expect(failed.error?.detail).toMatch(/only 999 bytes are free/)
+    expect(failed.files).toMatchObject([{ state: "failed", bytes: 0 }])
     expect(await setup.files()).toEqual({})
   })
 
