@@ -6,9 +6,19 @@ import { promisify } from "node:util"
 import { expect, test } from "vitest"
 import { amfField } from "../../src/rtmp/amf0.ts"
 import { readFlv } from "../io/recording/setup.ts"
-import { AUDIO_RATE_HZ, loudness, probe, publishByWhipMuxer, publishClip, readStream } from "../support/ffmpeg.ts"
+import {
+  AUDIO_RATE_HZ,
+  loudness,
+  probe,
+  publishByWhipMuxer,
+  publishClip,
+  publishEnhanced,
+  readStream,
+} from "../support/ffmpeg.ts"
 import { startGateway, type TestGateway } from "../support/gateway.ts"
 import { clip } from "../support/media.ts"
+import { FFMPEG9, HAS_FFMPEG9 } from "../support/paths.ts"
+import { startProcess } from "../support/process.ts"
 import type { Scope } from "../support/scope.ts"
 import { endedStream, liveStream } from "../support/streams.ts"
 import { testScope } from "../support/test-scope.ts"
@@ -102,6 +112,20 @@ test("files follow one another at keyframes; each plays by itself, knows its len
     4 * 2 * FPS - (await Promise.all(files.map(async (path) => (await pictures(path)).length))).reduce((a, b) => a + b)
   expect(lost).toBeLessThan(2 * FPS)
   expect(gateway.log().filter(({ level }) => level >= 40)).toEqual([])
+})
+
+test.skipIf(!HAS_FFMPEG9)("HEVC with B-frames stays what it is", async () => {
+  const { folder, gateway } = await startRecorder(scope)
+  publishEnhanced(scope, await clip("hevc"), gateway.rtmpUrl("live/cam1"))
+  await until("some seconds", async () => ((await recordings(gateway))[0]?.files[0]?.bytes ?? 0) > 200_000)
+  expect(await gateway.process.stop()).toBe(0)
+  const [path = ""] = await filesIn(folder)
+  // ffmpeg 5 does not know HEVC in FLV.
+  const reader = startProcess(scope, FFMPEG9, ["-v", "warning", "-progress", "pipe:1", "-i", path, "-f", "null", "-"])
+  expect(await reader.exited).toBe(0)
+  expect(reader.stderrLines).toEqual([])
+  const frames = reader.stdoutLines.findLast((line) => line.startsWith("frame="))
+  expect(Number(frames?.slice("frame=".length))).toBeGreaterThan(2 * FPS)
 })
 
 test("what a killed gateway leaves is played to its end", async () => {

@@ -275,7 +275,8 @@ describe("an administrator", () => {
     expect(setup.recordings.stop("nobody")).toBe(false)
     expect(setup.recordings.stop(id)).toBe(true)
     publisher.send(25)
-    await until("the end", () => setup.recordings.totals.running === 0)
+    expect(setup.recordings.totals.running).toBe(0)
+    await until("the file", () => setup.recordings.list()[0]?.files[0]?.state === "complete")
     expect(setup.recordings.stop(id)).toBe(false)
     expect(setup.recordings.list()).toMatchObject([{ id, state: "finished", files: [{ state: "complete" }] }])
     expect(Object.entries(await setup.files()).map(([name, file]) => [name, ...counts(file)])).toEqual([
