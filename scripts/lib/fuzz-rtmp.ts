@@ -1,5 +1,6 @@
 import { GatewayError } from "../../src/errors.ts"
 import { fuzzFlvTargets } from "./fuzz-flv-targets.ts"
+import { fuzzSessionOrder } from "./fuzz-rtmp-order.ts"
 import { fuzzRtmpTargets } from "./fuzz-rtmp-targets.ts"
 import { Mutator } from "./mutator.ts"
 
@@ -29,7 +30,7 @@ export interface RtmpFuzzReport {
  * GatewayError comes out, or an input takes too long for its length.
  */
 export function fuzzRtmp(count: number, seed: number): RtmpFuzzReport {
-  const targets = [...fuzzRtmpTargets(), ...fuzzFlvTargets()].map((target, index) => ({
+  const targets = [...fuzzRtmpTargets(), fuzzSessionOrder(), ...fuzzFlvTargets()].map((target, index) => ({
     target,
     mutator: new Mutator(target.samples, seed * 100 + index),
     totals: { inputs: 0, accepted: 0 },
