@@ -8,11 +8,13 @@ import { join } from "node:path"
 import { promisify } from "node:util"
 import type { Browser } from "playwright-core"
 import { beforeAll, expect, test } from "vitest"
-import { startChromium } from "../support/chromium.ts"
-import { loudness, probe, publishClip, readStream } from "../support/ffmpeg.ts"
+import { callRtc, rtcStats } from "../support/browser-peers.ts"
+import { openPage, startChromium } from "../support/chromium.ts"
+import { loudness, probe, publishClip, publishEnhanced, readStream } from "../support/ffmpeg.ts"
 import { startGateway, type TestGateway } from "../support/gateway.ts"
 import { clip } from "../support/media.ts"
 import { startNginx } from "../support/nginx-rtmp.ts"
+import { HAS_FFMPEG9 } from "../support/paths.ts"
 import { freeTcpPort } from "../support/ports.ts"
 import { expectHealthy, watchPage } from "../support/scenes.ts"
 import type { Scope } from "../support/scope.ts"
@@ -92,6 +94,36 @@ test("RTMP players and probes wake streams too, and learn soon that there is non
   })
   await expectHealthy(gateway)
 })
+
+test.skipIf(!HAS_FFMPEG9)(
+  "a viewer who wakes a stream of VP9 is answered with VP9, by RTMP as by MiniSDP",
+  async () => {
+    const origin = await startGateway(scope)
+    publishEnhanced(scope, await clip("vp9"), origin.rtmpUrl("live/vp9"))
+    await liveStream(origin, "live/vp9")
+    const gateway = await startGateway(scope, {
+      settings: {
+        PULLS: JSON.stringify([
+          { stream: "rtmp/*", url: origin.rtmpUrl("live/{stream}"), onDemand: true },
+          { stream: "udp/*", url: `minisdp://127.0.0.1:${origin.mediaPort}/live/{stream}`, onDemand: true },
+        ]),
+      },
+    })
+    for (const stream of ["rtmp/vp9", "udp/vp9"]) {
+      const { page, errors } = await openPage(scope, browser, gateway.httpUrl)
+      await callRtc(page, "play", `${gateway.httpUrl}/whep/${stream}`)
+      const stats = await rtcStats(
+        page,
+        "pictures and sound",
+        ({ video, audioPackets }) => video > 30 && audioPackets > 30,
+      )
+      expect(stats).toMatchObject({ codec: "video/VP9", audioCodec: "audio/opus", widthPx: 320 })
+      expect(errors).toEqual([])
+      await page.close()
+    }
+    await expectHealthy(gateway)
+  },
+)
 
 test("HTTP-FLV with credentials, from a gateway of ours and from a file, is pulled as it comes", async () => {
   const origin = await startGateway(scope, { settings: { ACCESS__PLAY_TOKENS: SECRET } })
