@@ -56,6 +56,24 @@ export function endCommands({ action, address }: RtmpClientOptions, streamId: nu
   return [commandMessage(0, "FCUnpublish", TRANSACTION.end, [null, address.stream]), deleteStream]
 }
 
+/** What a transaction id of ours stands for, as the words of a sentence; undefined for what is of no consequence. */
+export function stepOf(transactionId: number, action: RtmpClientOptions["action"]): string | undefined {
+  switch (transactionId) {
+    case TRANSACTION.connect:
+      return "connect"
+    case TRANSACTION.releaseStream:
+      return "releaseStream"
+    case TRANSACTION.fcPublish:
+      return "FCPublish"
+    case TRANSACTION.createStream:
+      return "createStream"
+    case TRANSACTION.start:
+      return action
+    default:
+      return undefined
+  }
+}
+
 /** RTMP 1.0 section 7.2.2.1: a live stream of that name, else a recorded one. */
 const LIVE_OR_RECORDED = -2_000
 

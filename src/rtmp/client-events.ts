@@ -9,6 +9,7 @@ export type RtmpClientEvent =
   | RtmpMetadata
   | RtmpMedia
   | RtmpRedirected
+  | RtmpChallenged
   | { readonly type: "ended"; readonly reason: string }
   | RtmpClientClose
 
@@ -28,6 +29,13 @@ export interface RtmpRedirected {
   readonly type: "redirected"
   /** As the server wrote it, with application and maybe without stream; undefined means the same address again. */
   readonly tcUrl: string | undefined
+}
+
+/** The server wants to know the user: connect again, with this query in the options. A `close` follows. */
+export interface RtmpChallenged {
+  readonly type: "challenged"
+  /** Holds what a password was made into. */
+  readonly connectQuery: string
 }
 
 /** The session is over: send what is queued and close the connection. `error` is set where it failed. */

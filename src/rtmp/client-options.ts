@@ -1,3 +1,4 @@
+import type { AdobeAuthTools } from "./adobe-auth.ts"
 import type { ChunkReaderLimits } from "./chunk-reader.ts"
 import type { HmacSha256 } from "./handshake-digest.ts"
 import type { RtmpUrl } from "./rtmp-url.ts"
@@ -22,8 +23,10 @@ export interface RtmpClientOptions {
   readonly limits: RtmpClientLimits
   /** For the digest form of the handshake, which some servers insist on; without it the simple one is spoken. */
   readonly hmac?: HmacSha256
-  /** A query for `connect` to bring, where a server asked for one. */
-  readonly connectQuery?: string
+  /** For servers that ask for the user and password of the address; without it they are refused. */
+  readonly adobeAuth?: AdobeAuthTools
+  /** The query that a `challenged` session before this one gave. */
+  readonly connectQuery?: string | undefined
 }
 
 /** Values that fit every server known to us. */

@@ -1,10 +1,18 @@
 import { GatewayError } from "../errors.ts"
 import { Acknowledgements } from "./acknowledgements.ts"
+import { adobeAuthQuery } from "./adobe-auth.ts"
 import { parseAggregate } from "./aggregate.ts"
 import { type AmfValue, amfField } from "./amf0.ts"
 import { ChunkReader } from "./chunk-reader.ts"
 import { serializeMessage } from "./chunk-writer.ts"
-import { connectCommand, createStreamCommands, endCommands, startCommands, TRANSACTION } from "./client-commands.ts"
+import {
+  connectCommand,
+  createStreamCommands,
+  endCommands,
+  startCommands,
+  stepOf,
+  TRANSACTION,
+} from "./client-commands.ts"
 import type { RtmpClientEvent } from "./client-events.ts"
 import { ClientHandshake } from "./client-handshake.ts"
 import type { RtmpClientOptions } from "./client-options.ts"
@@ -288,12 +296,23 @@ export class RtmpClientSession {
       return
     }
     const step = stepOf(transactionId, this.#options.action)
-    if (step === undefined) return
+    if (step === undefined || (transactionId === TRANSACTION.connect && this.#isChallenged(info))) return
     const error = refusal(step, info, this.#options.address)
     // Many servers do not know these commands, and publish none the less.
     const isHarmless = transactionId === TRANSACTION.releaseStream || transactionId === TRANSACTION.fcPublish
     if (isHarmless) this.#complaint = statusCode(info)?.startsWith("NetStream.Publish.") ? error : undefined
     else throw error
+  }
+
+  #isChallenged(info: AmfValue): boolean {
+    const { address, adobeAuth } = this.#options
+    const description = amfField(info, "description")
+    if (address.user === undefined || adobeAuth === undefined || typeof description !== "string") return false
+    const connectQuery = adobeAuthQuery(description, address.user, adobeAuth)
+    if (connectQuery === undefined) return false
+    this.#events.push({ type: "challenged", connectQuery })
+    this.#close("the server wants to know the user")
+    return true
   }
 
   #onStatus(info: AmfValue, nowMs: number): void {
@@ -360,23 +379,6 @@ export class RtmpClientSession {
   #send(message: RtmpMessage): void {
     const chunkBytes = this.#hasSetChunkSize ? this.#options.limits.chunkSizeBytes : DEFAULT_CHUNK_BYTES
     this.#events.push({ type: "send", bytes: serializeMessage(message, chunkBytes) })
-  }
-}
-
-function stepOf(transactionId: number, action: "publish" | "play"): string | undefined {
-  switch (transactionId) {
-    case TRANSACTION.connect:
-      return "connect"
-    case TRANSACTION.releaseStream:
-      return "releaseStream"
-    case TRANSACTION.fcPublish:
-      return "FCPublish"
-    case TRANSACTION.createStream:
-      return "createStream"
-    case TRANSACTION.start:
-      return action
-    default:
-      return undefined
   }
 }
 

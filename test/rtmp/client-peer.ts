@@ -3,7 +3,7 @@ import { type AmfValue, parseAmf0 } from "../../src/rtmp/amf0.ts"
 import { ChunkReader } from "../../src/rtmp/chunk-reader.ts"
 import { serializeMessage } from "../../src/rtmp/chunk-writer.ts"
 import type { RtmpClientEvent } from "../../src/rtmp/client-events.ts"
-import { RTMP_CLIENT_DEFAULTS, type RtmpClientLimits } from "../../src/rtmp/client-options.ts"
+import { RTMP_CLIENT_DEFAULTS, type RtmpClientLimits, type RtmpClientOptions } from "../../src/rtmp/client-options.ts"
 import { RtmpClientSession } from "../../src/rtmp/client-session.ts"
 import { commandMessage, MESSAGE_TYPE, type RtmpMessage } from "../../src/rtmp/message.ts"
 import { parseRtmpUrl } from "../../src/rtmp/rtmp-url.ts"
@@ -23,8 +23,9 @@ export class ClientPeer {
     action: "publish" | "play",
     url = "rtmp://h/live/cam1?key=secret",
     limits: Partial<RtmpClientLimits> = {},
+    more: Partial<RtmpClientOptions> = {},
   ) {
-    const options = { action, address: parseRtmpUrl(url), limits: { ...RTMP_CLIENT_DEFAULTS, ...limits } }
+    const options = { action, address: parseRtmpUrl(url), limits: { ...RTMP_CLIENT_DEFAULTS, ...limits }, ...more }
     this.session = new RtmpClientSession(options, new Uint8Array(8), 0)
     this.see(this.session.start(0))
   }

@@ -204,6 +204,36 @@ describe("a redirect", () => {
   })
 })
 
+describe("Adobe's authentication", () => {
+  const reject = (description: string) => failure(1, { code: "NetConnection.Connect.Rejected", description })
+  const tools = { md5Base64: (text: string) => `<${text}>`, nonce: "0000002a" }
+  const rejected = (description: string, connectQuery?: string) => {
+    const peer = new ClientPeer("publish", "rtmp://me:word@h/live/cam1", {}, { adobeAuth: tools, connectQuery })
+    const [connect] = peer.push(SERVER_HANDSHAKE)
+    return { connect, events: peer.push(reject(description)) }
+  }
+
+  test("tells the user's name when asked, then answers the challenge", () => {
+    const first = rejected("[ AccessManager.Reject ] : [ code=403 need auth; authmod=adobe ] : ")
+    const query = "?authmod=adobe&user=me"
+    expect(first.events).toEqual([
+      { type: "challenged", connectQuery: query },
+      expect.objectContaining({ type: "close" }),
+    ])
+    const second = rejected("[ authmod=adobe ] : ?reason=needauth&user=me&salt=s+/=&challenge=c&opaque=o=", query)
+    expect(second.connect).toContain('"app":"live?authmod=adobe&user=me","tcUrl":"rtmp://h/live?authmod=adobe&user=me"')
+    expect(second.events[0]).toEqual({
+      type: "challenged",
+      connectQuery: "?authmod=adobe&user=me&challenge=0000002a&response=<<mes+/=word>o=0000002a>&opaque=o=",
+    })
+  })
+
+  test("ends with a clear error where user or password are wrong", () => {
+    const { events } = rejected("[ authmod=adobe ] : ?reason=authfailed&opaque=o", "?authmod=adobe&user=me")
+    expect(events).toMatchObject([{ type: "close", reason: expect.stringContaining("user name or password") }])
+  })
+})
+
 describe("time", () => {
   test("runs out in each step until media flows, and for a server that falls silent", () => {
     const peer = new ClientPeer("play", undefined, { stepTimeoutMs: 100, idleTimeoutMs: 1_000 })

@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto"
+import { createHash, randomBytes } from "node:crypto"
 import { connect as connectTcp, isIP, type Socket } from "node:net"
 import { connect as connectTls, rootCertificates } from "node:tls"
 import { GatewayError } from "../../errors.ts"
@@ -60,7 +60,7 @@ export interface RtmpClientConnection {
  * what goes wrong later is told to `closed`.
  */
 export function connectRtmp(url: string, options: RtmpConnectOptions): RtmpClientConnection {
-  return new Connection(parseRtmpUrl(url), options)
+  return new Connection(url, options)
 }
 
 class Connection implements RtmpClientConnection {
@@ -72,14 +72,19 @@ class Connection implements RtmpClientConnection {
   #session: RtmpClientSession | undefined
   #redirects = 0
   #isEstablished = false
-  #redirectUrl: string | undefined
+  /** Where to come again, once the session has closed. */
+  #next: Destination | undefined
+  #connectQuery: string | undefined
+  /** Holds secrets. */
+  #url: string
   #isOver = false
   #timer: NodeJS.Timeout | undefined
   #timerAtMs = 0
 
-  constructor(address: RtmpUrl, options: RtmpConnectOptions) {
+  constructor(url: string, options: RtmpConnectOptions) {
     this.#options = options
-    this.#address = address
+    this.#url = url
+    this.#address = parseRtmpUrl(url)
     this.#socket = this.#open()
     this.#output = new SocketOutput(this.#socket, options.nowMs)
   }
@@ -131,7 +136,9 @@ class Connection implements RtmpClientConnection {
   #begin(): void {
     if (this.#isOver) return
     const { action, limits, nowMs } = this.#options
-    const options = { action, address: this.#address, limits, hmac: hmacSha256 }
+    const adobeAuth = { md5Base64, nonce: randomBytes(4).toString("hex") }
+    const connectQuery = this.#connectQuery
+    const options = { action, address: this.#address, limits, hmac: hmacSha256, adobeAuth, connectQuery }
     this.#session = new RtmpClientSession(options, randomBytes(C1_RANDOM_BYTES), nowMs())
     this.#run((session) => session.start(nowMs()))
   }
@@ -180,33 +187,39 @@ class Connection implements RtmpClientConnection {
       case "redirected":
         this.#onRedirected(event.tcUrl)
         return
+      case "challenged":
+        this.#next = { url: this.#url, connectQuery: event.connectQuery }
+        return
       case "close":
-        if (this.#redirectUrl === undefined || event.error !== undefined) this.#finish(event)
-        else if (this.#isEstablished) this.#finish({ reason: event.reason, reconnectUrl: this.#redirectUrl })
-        else this.#follow(this.#redirectUrl)
+        if (this.#next === undefined || event.error !== undefined) this.#finish(event)
+        else if (this.#isEstablished) this.#finish({ reason: event.reason, reconnectUrl: this.#next.url })
+        else this.#follow(this.#next)
     }
   }
 
   #onRedirected(tcUrl: string | undefined): void {
     try {
-      const own = `${this.#address.tcUrl}/${this.#address.stream}`
-      this.#redirectUrl = tcUrl === undefined ? own : resolveRedirect(this.#address, tcUrl)
+      this.#next = { url: tcUrl === undefined ? this.#url : resolveRedirect(this.#address, tcUrl) }
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error
       this.#fail(error)
     }
   }
 
-  #follow(url: string): void {
+  #follow({ url, connectQuery }: Destination): void {
     if (++this.#redirects > MAX_REDIRECTS) {
       this.#fail(new GatewayError("rtmp.refused", `the server sends us on more than ${MAX_REDIRECTS} times`))
       return
     }
     this.#hangUp()
     this.#session = undefined
-    this.#redirectUrl = undefined
+    this.#next = undefined
+    this.#url = url
+    this.#connectQuery = connectQuery
     this.#address = parseRtmpUrl(url)
-    this.#options.logger.info({ server: this.#address.redactedKey }, "the RTMP server sent us on to another")
+    if (connectQuery === undefined) {
+      this.#options.logger.info({ server: this.#address.redactedKey }, "the RTMP server sent us on to another")
+    }
     this.#socket = this.#open()
     this.#output = new SocketOutput(this.#socket, this.#options.nowMs)
   }
@@ -250,6 +263,15 @@ class Connection implements RtmpClientConnection {
       Math.max(1, Math.ceil(atMs - this.#options.nowMs())),
     )
   }
+}
+
+interface Destination {
+  readonly url: string
+  readonly connectQuery?: string
+}
+
+function md5Base64(text: string): string {
+  return createHash("md5").update(text).digest("base64")
 }
 
 const C1_RANDOM_BYTES = 1_528
