@@ -118,3 +118,25 @@ test("when the codec changes, viewers are told to come again, and the lane's num
   expect(((first?.timestamp ?? 0) - (last?.timestamp ?? 0)) | 0).toBeGreaterThan(0)
   expectIntact(gateway, after)
 })
+
+test("a publisher that takes over in another codec and form begins with a keyframe, for readers and viewers that come then", () => {
+  const gateway = new TestGateway()
+  const first = new WhipSource(gateway, { codec: "vp9" })
+  const read: VideoFrame[] = []
+  publishByWhip(first, "vp9", framesOf("vp9", 10))
+  gateway.stream.lanes.videoFrames.subscribe((frame) => read.push(frame), { replay: true })
+  const viewer = new TestViewer(gateway, { codec: "vp9", port: 1 })
+  publishByWhip(first, "vp9", framesOf("vp9", 30).slice(10))
+  const second = RtmpSource.publishing(gateway)
+  publishByRtmp(second, framesOf("h265", 20))
+  expect(first.endedBecause).toBeDefined()
+  expect(viewer.endedBecause).toContain("another codec")
+  const sent = [...framesOf("vp9", 30), ...framesOf("h265", 20)]
+  expect(indexes(read, sent)).toEqual([...sent.keys()])
+  const steps = read.slice(1).map(({ dtsUs }, i) => dtsUs - (read[i]?.dtsUs ?? 0))
+  expect(Math.min(...steps)).toBeGreaterThan(0)
+  const next = new TestViewer(gateway, { codec: "h265", port: 2 })
+  publishByRtmp(second, framesOf("h265", 25).slice(20))
+  expect(indexes(next.frames, framesOf("h265", 25)).slice(2)).toEqual([...Array(25).keys()])
+  expect(gateway.bugs).toEqual([])
+})
