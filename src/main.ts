@@ -61,6 +61,7 @@ function describeStart({ urls }: Gateway, { access }: Config): string {
   Watch     browser       ${urls.http}/watch/live/NAME
             WHEP          ${urls.http}/whep/live/NAME
             ffplay, VLC   ${urls.rtmp}/live/NAME
+            HTTP-FLV      ${urls.http}/flv/live/NAME.flv
   Live now  ${urls.http}/
   Access    ${who}
 
