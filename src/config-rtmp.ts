@@ -19,6 +19,10 @@ const Tls = z
   .strictObject({
     port: port.default(1936).describe("TCP port of RTMPS, that is RTMP in TLS"),
     ...tlsFileKeys("RTMPS"),
+    maxVersion: z
+      .enum(["TLSv1.2", "TLSv1.3"])
+      .default("TLSv1.3")
+      .describe("newest version of TLS; rtmpdump and others with librtmp and GnuTLS fail with 1.3"),
   })
   .refine(...BOTH_TLS_FILES)
 
@@ -39,7 +43,9 @@ export const Rtmp = z.strictObject({
     .describe("a peer that sends nothing for so long is asked whether it is there"),
   pingTimeoutMs: positive.default(15_000).describe("time for a peer to answer that, else it is ended"),
   maxMessageBytes: positive.default(8 * 1024 * 1024).describe("largest message, for example one keyframe"),
-  readerQueueMaxBytes: positive.default(8 * 1024 * 1024).describe("output that may wait for a slow reader"),
+  readerQueueMaxBytes: positive
+    .default(8 * 1024 * 1024)
+    .describe("output that may wait for a slow reader, by RTMP or HTTP-FLV"),
   readerMaxDelayMs: positive
     .default(4_000)
     .describe("the same in time: a reader that is later goes on with the next keyframe"),

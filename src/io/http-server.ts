@@ -64,7 +64,10 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     })
   })
   const stopWatching =
-    credentials && renewCertificates(server as TlsServer, "http.tls", tls, credentials, options.logger)
+    credentials &&
+    renewCertificates("http.tls", tls, credentials, options.logger, (renewed) => {
+      ;(server as TlsServer).setSecureContext({ ...renewed, minVersion: MIN_TLS_VERSION })
+    })
   return {
     port: portOf(server),
     protocol,

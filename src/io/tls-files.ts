@@ -82,23 +82,18 @@ export function watchTlsFiles(
   }
 }
 
-/** A TLS server whose certificate can be renewed while it runs. */
-export interface RenewableTlsServer {
-  setSecureContext(options: TlsCredentials & { readonly minVersion: typeof MIN_TLS_VERSION }): void
-}
-
-/** Gives a server the new content of its files when they change. Returns the way to stop. */
+/** Has the new content of a server's files applied when they change. Returns the way to stop. */
 export function renewCertificates(
-  server: RenewableTlsServer,
   section: TlsSection,
   files: TlsFiles,
   current: TlsCredentials,
   logger: Logger,
+  apply: (credentials: TlsCredentials) => void,
 ): () => void {
   return watchTlsFiles(section, files, current, {
     changed(credentials) {
       try {
-        server.setSecureContext({ ...credentials, minVersion: MIN_TLS_VERSION })
+        apply(credentials)
         logger.info({ certFile: files.certFile }, "new connections get the renewed certificate")
       } catch (error) {
         logger.warn({ err: error }, "this runtime takes no renewed certificate while it runs: restart the gateway")

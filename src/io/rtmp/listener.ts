@@ -4,13 +4,19 @@ import { listenError } from "../listen-error.ts"
 import type { Logger } from "../log.ts"
 import { MIN_TLS_VERSION, readTlsFiles, renewCertificates, type TlsFiles } from "../tls-files.ts"
 
+/** How RTMPS is served. */
+export interface RtmpsOptions extends TlsFiles {
+  /** The newest one where it is left out. */
+  readonly maxVersion?: "TLSv1.2" | "TLSv1.3"
+}
+
 /** Where to listen. */
 export interface ListenerOptions {
   readonly host: string
   /** 0 takes a free port. */
   readonly port: number
   /** Undefined for plain RTMP. */
-  readonly tls: TlsFiles | undefined
+  readonly tls: RtmpsOptions | undefined
   /** Time for a TLS handshake. */
   readonly setupTimeoutMs: number
   readonly logger: Logger
@@ -61,9 +67,10 @@ function plainServer({ admit, onConnection }: ListenerOptions): OpenServer {
   return { server, release: () => {} }
 }
 
-function tlsServer({ admit, onConnection, setupTimeoutMs, logger }: ListenerOptions, tls: TlsFiles): OpenServer {
+function tlsServer({ admit, onConnection, setupTimeoutMs, logger }: ListenerOptions, tls: RtmpsOptions): OpenServer {
   const credentials = readTlsFiles("rtmp.tls", tls)
-  const server = createTlsServer({ ...credentials, minVersion: MIN_TLS_VERSION, handshakeTimeout: setupTimeoutMs })
+  const versions = { minVersion: MIN_TLS_VERSION, maxVersion: tls.maxVersion ?? "TLSv1.3" } as const
+  const server = createTlsServer({ ...credentials, ...versions, handshakeTimeout: setupTimeoutMs })
   server.on("connection", (socket: Socket) => void admit(socket))
   server.on("secureConnection", onConnection)
   server.on("tlsClientError", (error, socket) => {
@@ -71,5 +78,8 @@ function tlsServer({ admit, onConnection, setupTimeoutMs, logger }: ListenerOpti
     logger.debug(facts, "a TLS handshake for RTMPS failed")
     socket.destroy()
   })
-  return { server, release: renewCertificates(server, "rtmp.tls", tls, credentials, logger) }
+  const release = renewCertificates("rtmp.tls", tls, credentials, logger, (renewed) => {
+    server.setSecureContext({ ...renewed, ...versions })
+  })
+  return { server, release }
 }

@@ -5,10 +5,9 @@ import type { StreamRegistry } from "../../hub/stream-registry.ts"
 import { RTMP_SERVER_DEFAULTS } from "../../rtmp/server-options.ts"
 import { FlvBroadcasts } from "../flv-broadcast.ts"
 import type { Logger } from "../log.ts"
-import type { TlsFiles } from "../tls-files.ts"
 import { type ConnectionContext, RtmpConnection } from "./connection.ts"
 import { ConnectionGate, type GateLimits } from "./connection-gate.ts"
-import { listenRtmp, type RtmpListener } from "./listener.ts"
+import { listenRtmp, type RtmpListener, type RtmpsOptions } from "./listener.ts"
 import { RtmpMessageCache } from "./message-cache.ts"
 
 /** Where the RTMP server listens, its limits, and what it works with. */
@@ -17,7 +16,7 @@ export interface RtmpServerConfig extends GateLimits {
   /** 0 takes a free port. */
   readonly port: number
   /** RTMPS; with empty names there is none. */
-  readonly tls: TlsFiles & { readonly port: number }
+  readonly tls: RtmpsOptions & { readonly port: number }
   readonly setupTimeoutMs: number
   readonly idleTimeoutMs: number
   readonly pingIntervalMs: number
