@@ -25,14 +25,20 @@ export class RtmpClient {
     this.socket.on("data", (bytes) => this.#onData(bytes as Uint8Array))
   }
 
-  /** Connects, and publishes or plays `stream` in the application `live`. */
-  static async open(port: number, scope: Scope, action: "publish" | "play", stream: string): Promise<RtmpClient> {
+  /** Connects, and publishes or plays `stream` in the application `live`; `args` follow its name. */
+  static async open(
+    port: number,
+    scope: Scope,
+    action: "publish" | "play",
+    stream: string,
+    ...args: AmfValue[]
+  ): Promise<RtmpClient> {
     const client = new RtmpClient(port, scope)
     await once(client.socket, "connect")
     client.socket.write(new Uint8Array(HANDSHAKE_BYTES).fill(3, 0, 1))
     client.command(0, "connect", 1, { app: "live", tcUrl: "rtmp://127.0.0.1/live" })
     client.command(0, "createStream", 2, null)
-    client.command(1, action, 3, null, stream)
+    client.command(1, action, 3, null, stream, ...args)
     return client
   }
 
