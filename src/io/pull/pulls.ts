@@ -7,6 +7,7 @@ import type { Logger } from "../log.ts"
 import { MiniSdpClient } from "../minisdp/client.ts"
 import { readCaFile } from "../rtmp/ca-file.ts"
 import type { DtlsIdentity } from "../webrtc/identity.ts"
+import { PullFailureLog } from "./failure-log.ts"
 import { HttpFlvSource } from "./http-flv-source.ts"
 import { MiniSdpSource } from "./minisdp-source.ts"
 import type { PullSource } from "./pull-source.ts"
@@ -66,6 +67,7 @@ export class Pulls {
   readonly #client = new MiniSdpClient()
   /** Certificates of private authorities, PEM. */
   readonly #ca: string | undefined
+  readonly #failureLogs = new Map<PullEntry, PullFailureLog>()
   readonly #running = new Map<StreamName, RunningPull>()
   readonly #onDemand: OnDemandStreams
   #sweeping: NodeJS.Timeout | undefined
@@ -77,7 +79,10 @@ export class Pulls {
     this.#options = options
     const { caFile } = options.pull
     this.#ca = caFile === undefined ? undefined : readCaFile("pull.caFile", caFile)
-    for (const entry of entries) this.#source(entry, sampleName(entry.stream))
+    for (const entry of entries) {
+      this.#source(entry, sampleName(entry.stream))
+      this.#failureLogs.set(entry, new PullFailureLog())
+    }
     const { registry, nowMs, pull } = options
     this.#onDemand = new OnDemandStreams({
       registry,
@@ -156,7 +161,8 @@ export class Pulls {
   #begin(entry: PullEntry, name: StreamName): StreamPull {
     const { logger, nowMs, onBug } = this.#options
     const source = this.#source(entry, name)
-    const pull = new StreamPull({ name, source, logger, nowMs, onBug })
+    const failureLog = this.#failureLogs.get(entry) ?? new PullFailureLog()
+    const pull = new StreamPull({ name, source, logger, failureLog, nowMs, onBug })
     this.#running.set(name, { entry, source, pull })
     return pull
   }

@@ -3,6 +3,7 @@ import type { AccessGrant } from "../../access/access.ts"
 import { GatewayError } from "../../errors.ts"
 import type { StreamName } from "../../hub/stream-name.ts"
 import type { Logger } from "../log.ts"
+import type { PullFailureLog } from "./failure-log.ts"
 import { pause } from "./pause.ts"
 import type { PullSource } from "./pull-source.ts"
 
@@ -15,6 +16,7 @@ export interface StreamPullOptions {
   readonly name: StreamName
   readonly source: PullSource
   readonly logger: Logger
+  readonly failureLog: PullFailureLog
   readonly nowMs: () => number
   readonly onBug: (error: unknown) => void
 }
@@ -32,7 +34,6 @@ export class StreamPull {
   #sinceMs: number
   #failure: GatewayError | undefined
   #lastError: GatewayError | undefined
-  #loggedCode = ""
   #failures = 0
 
   constructor(options: StreamPullOptions) {
@@ -82,7 +83,7 @@ export class StreamPull {
   }
 
   async #fetchOnce(): Promise<void> {
-    const { name, source, onBug } = this.#options
+    const { name, source, failureLog, onBug } = this.#options
     try {
       const reason = await source.fetch({
         name,
@@ -94,15 +95,16 @@ export class StreamPull {
       // The publisher has logged it.
       this.#onFailure(new GatewayError("stream.not_live", reason))
     } catch (error) {
-      if (error instanceof GatewayError) this.#logFailure(error)
-      else onBug(error)
-      this.#onFailure(error instanceof GatewayError ? error : new GatewayError("stream.not_live", "internal error"))
+      const isExpected = error instanceof GatewayError
+      if (!isExpected) onBug(error)
+      else if (!this.#closing.signal.aborted) failureLog.add(this.#logger, error)
+      this.#onFailure(isExpected ? error : new GatewayError("stream.not_live", "internal error"))
     }
   }
 
   #onLive(): void {
     this.#failure = undefined
-    this.#loggedCode = ""
+    this.#options.failureLog.clear()
     this.#enter("live")
   }
 
@@ -110,14 +112,6 @@ export class StreamPull {
     if (this.#closing.signal.aborted) return
     this.#failure = error
     this.#lastError = error
-  }
-
-  /** The same trouble again is worth no more than a line for those who look for it. */
-  #logFailure({ code, message }: GatewayError): void {
-    if (this.#closing.signal.aborted) return
-    const level = code === this.#loggedCode ? "debug" : "warn"
-    this.#loggedCode = code
-    this.#logger[level]({ code, reason: message }, "the stream cannot be pulled; trying again")
   }
 
   #enter(state: PullState): void {

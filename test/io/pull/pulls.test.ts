@@ -86,6 +86,18 @@ test("a stream that cannot be had is listed as failed for a moment, and is not a
   expect(requested).toEqual(["/none"])
 })
 
+test("the log tells of an origin's trouble once, whatever streams are asked for, until one comes", async () => {
+  const pulls = setUp([{ stream: "live/*", url: `${origin}/{stream}`, onDemand: true, idleTimeoutMs: 50 }])
+  const ask = (names: string[]) =>
+    Promise.allSettled(names.map((name) => pulls.demand.wake(parseStreamName("live", name))))
+  const warnings = () => edge.log().match(/"level":40[^\n]*cannot be pulled/g)?.length
+  await ask(["none1", "none2", "none3"])
+  expect(warnings()).toBe(1)
+  await ask(["cam1"])
+  await ask(["none4", "none5"])
+  expect(warnings()).toBe(2)
+})
+
 test("after the last viewer the stream ends, and is there again for the next one", async () => {
   const pulls = setUp([{ stream: "live/cam1", url: `${origin}/cam1`, onDemand: true, idleTimeoutMs: 50 }])
   await pulls.demand.wake(CAM1)

@@ -3,6 +3,7 @@ import { type Logger, pino } from "pino"
 import { afterEach, beforeEach, expect, test, vi } from "vitest"
 import { GatewayError } from "../../../src/errors.ts"
 import { parseStreamName } from "../../../src/hub/stream-name.ts"
+import { PullFailureLog } from "../../../src/io/pull/failure-log.ts"
 import type { PullAttempt } from "../../../src/io/pull/pull-source.ts"
 import { StreamPull } from "../../../src/io/pull/stream-pull.ts"
 
@@ -114,6 +115,7 @@ function start(): StreamPull {
       },
     },
     logger,
+    failureLog: new PullFailureLog(),
     nowMs: () => Date.now(),
     onBug: (error) => bugs.push(error),
   })
