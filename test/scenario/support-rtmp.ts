@@ -4,9 +4,9 @@ import { parseAudioTag } from "../../src/flv/audio-tag.ts"
 import { parseVideoTag } from "../../src/flv/video-tag.ts"
 import { parseStreamName } from "../../src/hub/stream-name.ts"
 import type { FlvBroadcasts } from "../../src/io/flv-broadcast.ts"
+import { FlvPublisher } from "../../src/io/flv-publisher.ts"
 import type { FlvSubscriber } from "../../src/io/flv-subscriber.ts"
 import type { RtmpOutput } from "../../src/io/rtmp/flv-output.ts"
-import { RtmpPublisher } from "../../src/io/rtmp/publisher.ts"
 import { createRtmpReader } from "../../src/io/rtmp/reader.ts"
 import { ByteReader, concat } from "../../src/media/bytes.ts"
 import { parseAvcConfig, serializeAvcConfig } from "../../src/media/h264.ts"
@@ -33,7 +33,7 @@ export class RtmpSource {
   endedBecause: string | undefined
   readonly #gateway: TestGateway
   readonly #session: RtmpServerSession
-  #publisher: RtmpPublisher | undefined
+  #publisher: FlvPublisher | undefined
 
   constructor(gateway: TestGateway) {
     this.#gateway = gateway
@@ -92,15 +92,16 @@ export class RtmpSource {
         const onRevoked = (reason: string) => {
           this.endedBecause = reason
         }
-        this.#publisher = new RtmpPublisher({
+        this.#publisher = new FlvPublisher({
           ...this.#gateway,
           ...ADMISSION,
           id: "rtmp",
+          protocol: "rtmp",
           remoteAddress: undefined,
           onRevoked,
         })
         this.#apply(this.#session.acceptPublish(event.streamId))
-      } else if (event.type === "metadata") this.#publisher?.onMetadata(event)
+      } else if (event.type === "metadata") this.#publisher?.onMetadata(event.values)
       else if (event.type === "audio" || event.type === "video") this.#publisher?.onMedia(event)
       else if (event.type === "publishEnded") this.#publisher?.stop("ended by the publisher")
       else if (event.type === "close") this.endedBecause = event.reason

@@ -2,8 +2,8 @@ import { randomUUID } from "node:crypto"
 import { GatewayError } from "../../errors.ts"
 import type { StreamRegistry } from "../../hub/stream-registry.ts"
 import type { AmfValue } from "../../rtmp/amf0.ts"
+import { type FlvMedia, FlvPublisher } from "../flv-publisher.ts"
 import { sessionLabel } from "../log.ts"
-import { RtmpPublisher } from "../rtmp/publisher.ts"
 import type { PullAttempt } from "./pull-source.ts"
 
 /** What all sources that bring FLV work with. */
@@ -17,14 +17,6 @@ export interface FlvSourceOptions {
   readonly maxMessageBytes: number
 }
 
-/** A video or audio message, or such a tag. */
-export interface FlvMedia {
-  readonly type: "audio" | "video"
-  /** Unsigned 32 bits, wraps. */
-  readonly timestampMs: number
-  readonly payload: Uint8Array
-}
-
 /**
  * One attempt's media in FLV's terms, whatever brings it: publishes it from the first message on, so that a stream without media is none, and
  * notices silence. Its end leaves the stream to the next attempt for `hub.graceMs`.
@@ -36,7 +28,7 @@ export class FlvSession {
   readonly #options: FlvSourceOptions
   readonly #outcome = Promise.withResolvers<string>()
   readonly #closeTransport: () => void
-  #publisher: RtmpPublisher | undefined
+  #publisher: FlvPublisher | undefined
   #metadata: AmfValue
   #remoteAddress: string | undefined
   #silence: NodeJS.Timeout | undefined
@@ -72,7 +64,7 @@ export class FlvSession {
   onMetadata(values: AmfValue): void {
     if (this.#isOver) return
     this.#metadata = values
-    this.#run(() => this.#publisher?.onMetadata({ type: "metadata", streamId: 0, values }))
+    this.#run(() => this.#publisher?.onMetadata(values))
   }
 
   onMedia(media: FlvMedia): void {
@@ -81,7 +73,7 @@ export class FlvSession {
     this.#run(() => {
       const isFirst = this.#publisher === undefined
       this.#publisher ??= this.#publish()
-      this.#publisher.onMedia({ ...media, streamId: 0 })
+      this.#publisher.onMedia(media)
       if (isFirst) this.#attempt.onLive()
     })
   }
@@ -95,10 +87,10 @@ export class FlvSession {
     else this.#outcome.reject(error ?? new GatewayError("stream.not_live", reason))
   }
 
-  #publish(): RtmpPublisher {
+  #publish(): FlvPublisher {
     const { name, grant, logger } = this.#attempt
     const id = randomUUID()
-    const publisher = new RtmpPublisher({
+    const publisher = new FlvPublisher({
       ...this.#options,
       id,
       protocol: "pull",
@@ -108,7 +100,7 @@ export class FlvSession {
       remoteAddress: this.#remoteAddress,
       onRevoked: (reason) => this.#stop(reason),
     })
-    if (this.#metadata !== undefined) publisher.onMetadata({ type: "metadata", streamId: 0, values: this.#metadata })
+    if (this.#metadata !== undefined) publisher.onMetadata(this.#metadata)
     return publisher
   }
 

@@ -10,13 +10,13 @@ import type { RtmpPlayRequested, RtmpPublishRequested, RtmpServerEvent } from ".
 import type { RtmpPlayRefusal, RtmpRefusal, RtmpServerOptions } from "../../rtmp/server-options.ts"
 import { RtmpServerSession } from "../../rtmp/server-session.ts"
 import type { FlvBroadcasts } from "../flv-broadcast.ts"
+import { FlvPublisher } from "../flv-publisher.ts"
 import type { FlvSubscriber } from "../flv-subscriber.ts"
 import { type Logger, sessionLabel } from "../log.ts"
 import { type Admission, Admissions } from "./admissions.ts"
 import type { ConnectionGate } from "./connection-gate.ts"
 import { hmacSha256 } from "./hmac.ts"
 import type { RtmpMessageCache } from "./message-cache.ts"
-import { RtmpPublisher } from "./publisher.ts"
 import { createRtmpReader } from "./reader.ts"
 import { loggableName, withoutName } from "./requested-name.ts"
 import { SocketOutput } from "./socket-output.ts"
@@ -45,7 +45,7 @@ export class RtmpConnection {
   readonly #output: SocketOutput
   readonly #session: RtmpServerSession
   readonly #admissions: Admissions
-  readonly #publishers = new Map<number, RtmpPublisher>()
+  readonly #publishers = new Map<number, FlvPublisher>()
   readonly #readers = new Map<number, FlvSubscriber>()
   #timer: NodeJS.Timeout | undefined
   #timerAtMs = 0
@@ -131,7 +131,7 @@ export class RtmpConnection {
         this.#admit(event)
         return
       case "metadata":
-        this.#publishers.get(event.streamId)?.onMetadata(event)
+        this.#publishers.get(event.streamId)?.onMetadata(event.values)
         return
       case "audio":
       case "video":
@@ -183,8 +183,9 @@ export class RtmpConnection {
 
   #publish({ streamId, publishType }: RtmpPublishRequested, admission: Admission): void {
     const { registry, nowMs, onRecordRequested } = this.#context
-    const publisher = new RtmpPublisher({
+    const publisher = new FlvPublisher({
       ...admission,
+      protocol: "rtmp",
       remoteAddress: this.#remoteAddress,
       registry,
       nowMs,

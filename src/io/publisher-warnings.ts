@@ -1,8 +1,8 @@
-import type { FlvToFrames } from "../../bridge/flv-to-frames.ts"
-import { parseAv1Format } from "../../media/av1.ts"
-import { CODEC_TITLES } from "../../media/codec.ts"
-import type { Track, VideoTrack } from "../../media/frame.ts"
-import { parseH265Sps } from "../../media/h265.ts"
+import type { FlvToFrames } from "../bridge/flv-to-frames.ts"
+import { parseAv1Format } from "../media/av1.ts"
+import { CODEC_TITLES } from "../media/codec.ts"
+import type { Track, VideoTrack } from "../media/frame.ts"
+import { parseH265Sps } from "../media/h265.ts"
 
 /** Tells once of each thing in a publisher's media that not all viewers can have, and what to set in the encoder. */
 export class PublisherWarnings {

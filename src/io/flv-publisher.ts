@@ -1,23 +1,30 @@
-import type { AccessGrant } from "../../access/access.ts"
-import { FlvToFrames } from "../../bridge/flv-to-frames.ts"
-import { audioCodecOfMetadata, videoCodecOfMetadata } from "../../flv/codec-id.ts"
-import type { LiveStream } from "../../hub/live-stream.ts"
-import type { PublisherSession, SessionFacts } from "../../hub/session.ts"
-import type { StreamName } from "../../hub/stream-name.ts"
-import type { StreamRegistry } from "../../hub/stream-registry.ts"
-import { CODEC_TITLES } from "../../media/codec.ts"
-import { isVideoFrame } from "../../media/frame.ts"
-import { RateMeter } from "../../media/rate-meter.ts"
-import { amfField } from "../../rtmp/amf0.ts"
-import type { RtmpMedia, RtmpMetadata } from "../../rtmp/server-events.ts"
-import { type Logger, sessionLabel } from "../log.ts"
+import type { AccessGrant } from "../access/access.ts"
+import { FlvToFrames } from "../bridge/flv-to-frames.ts"
+import { audioCodecOfMetadata, videoCodecOfMetadata } from "../flv/codec-id.ts"
+import type { LiveStream } from "../hub/live-stream.ts"
+import type { PublisherSession, SessionFacts } from "../hub/session.ts"
+import type { StreamName } from "../hub/stream-name.ts"
+import type { StreamRegistry } from "../hub/stream-registry.ts"
+import { CODEC_TITLES } from "../media/codec.ts"
+import { isVideoFrame } from "../media/frame.ts"
+import { RateMeter } from "../media/rate-meter.ts"
+import { type AmfValue, amfField } from "../rtmp/amf0.ts"
+import { type Logger, sessionLabel } from "./log.ts"
 import { PublisherWarnings } from "./publisher-warnings.ts"
 
+/** A video or audio message of RTMP, or such a tag of FLV. */
+export interface FlvMedia {
+  readonly type: "audio" | "video"
+  /** Unsigned 32 bits, wraps. */
+  readonly timestampMs: number
+  readonly payload: Uint8Array
+}
+
 /** What a publisher needs from what brings its media: a connection, or a pull by RTMP or HTTP. */
-export interface PublisherContext {
+export interface FlvPublisherContext {
   readonly id: string
-  /** `pull` where it was us who asked for the media; `rtmp` where left out. */
-  readonly protocol?: "rtmp" | "pull"
+  /** `pull` where it was us who asked for the media. */
+  readonly protocol: "rtmp" | "pull"
   readonly name: StreamName
   /** The permission; told when the publication is over. */
   readonly grant: AccessGrant
@@ -31,11 +38,11 @@ export interface PublisherContext {
 }
 
 /** One publication in FLV's terms: its messages become frames of a live stream. */
-export class RtmpPublisher implements PublisherSession {
+export class FlvPublisher implements PublisherSession {
   readonly id: string
   readonly protocol: "rtmp" | "pull"
   readonly identity: string | undefined
-  readonly #context: PublisherContext
+  readonly #context: FlvPublisherContext
   readonly #logger: Logger
   readonly #stream: LiveStream
   readonly #startedAtMs: number
@@ -47,10 +54,10 @@ export class RtmpPublisher implements PublisherSession {
   #isEnded = false
 
   /** Takes the name in the registry. Throws `stream.busy` or `session.limit`. */
-  constructor(context: PublisherContext) {
+  constructor(context: FlvPublisherContext) {
     const { name, grant } = context
     this.id = context.id
-    this.protocol = context.protocol ?? "rtmp"
+    this.protocol = context.protocol
     this.identity = grant.identity
     this.#context = context
     this.#logger = context.logger.child({ stream: name })
@@ -76,7 +83,7 @@ export class RtmpPublisher implements PublisherSession {
   }
 
   /** Lets readers know which kinds will come before they do. */
-  onMetadata({ values }: RtmpMetadata): void {
+  onMetadata(values: AmfValue): void {
     if (this.#isEnded) return
     const video = videoCodecOfMetadata(amfField(values, "videocodecid"))
     const audio = audioCodecOfMetadata(amfField(values, "audiocodecid"))
@@ -85,7 +92,7 @@ export class RtmpPublisher implements PublisherSession {
   }
 
   /** Throws what `FlvToFrames` throws. */
-  onMedia({ type, timestampMs, payload }: RtmpMedia): void {
+  onMedia({ type, timestampMs, payload }: FlvMedia): void {
     if (this.#isEnded) return
     this.#totals.bytes += payload.length
     const nowMs = this.#context.nowMs()
