@@ -85,7 +85,7 @@ export function createAppServices(parts: AppServiceParts): AppServices {
       version: VERSION,
       uptimeSeconds: Math.round(nowMs() / 1000),
       streams: registry.list().length,
-      viewers: registry.list().reduce((count, { subscribers }) => count + subscribers.size, 0),
+      viewers: registry.list().reduce((count, { viewerCount }) => count + viewerCount, 0),
     }),
   }
 }

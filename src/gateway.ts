@@ -123,7 +123,7 @@ async function start(config: Config, logger: Logger, open: Closeable[]): Promise
     maxPushes,
     limits: { ...pushLimits, maxQueueBytes, ca },
     messages: rtmp.messages,
-    ownPort: rtmp.port,
+    ownPorts: [rtmp.port, ...(rtmp.tlsPort === undefined ? [] : [rtmp.tlsPort])],
     connect: connectRtmp,
     random: Math.random,
     registry,

@@ -9,14 +9,14 @@ import { isVideoTrack, type Track } from "./media/frame.ts"
 
 /** Describes a stream for the API. */
 export function describeStream(stream: LiveStream, nowMs: number): StreamSummary {
-  const { name, publisher, awaited, subscribers, startedAtMs } = stream
+  const { name, publisher, awaited, viewerCount, startedAtMs } = stream
   return {
     name,
     state: publisher === undefined ? "waiting" : "live",
     publisher: { protocol: publisherProtocol((publisher ?? awaited)?.protocol) },
     tracks: describeTracks(stream),
     layers: stream.layers.map((layer) => describeLayer(layer, nowMs)),
-    viewers: subscribers.size,
+    viewers: viewerCount,
     since: wallClock(startedAtMs, nowMs),
   }
 }

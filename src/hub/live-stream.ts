@@ -123,6 +123,13 @@ export class LiveStream {
     return this.#subscribers
   }
 
+  /** Subscribers that somebody watches: pushes and recordings are none. */
+  get viewerCount(): number {
+    let count = 0
+    for (const { protocol } of this.#subscribers) if (protocol !== "push" && protocol !== "recording") count++
+    return count
+  }
+
   /** The tracks as the publisher sends them, as far as they are known yet. */
   get tracks(): Iterable<Track> {
     return this.#tracks.values()
@@ -252,7 +259,7 @@ export class LiveStream {
   /** Does what is due: finds layers that fell silent, and tells how many subscribers there are when that has changed. */
   sweep(nowMs: number): void {
     this.#layers.check(nowMs)
-    const count = this.#subscribers.size
+    const count = this.viewerCount
     if (count === this.#announcedSubscribers) return
     this.#announcedSubscribers = count
     this.#tell({ type: "viewers", count })

@@ -161,3 +161,14 @@ test("of simulcast, the lane of all has the best layer, through a publisher with
   stream.pushPackets(picture(7, 120, "f"), "f")
   expect(numbers).toEqual([40_000, 40_001, 40_002, 40_003, 40_004])
 })
+
+test("pushes and recordings are no viewers", () => {
+  const { stream } = liveStream()
+  const events = listener(stream)
+  for (const protocol of ["push", "recording", "rtmp"] as const) {
+    stream.addSubscriber({ id: protocol, protocol, end: () => undefined, describe: () => FACTS })
+  }
+  stream.sweep(0)
+  expect([stream.viewerCount, stream.subscribers.size]).toEqual([2, 4])
+  expect(events).toEqual([{ type: "viewers", count: 2 }])
+})

@@ -13,8 +13,8 @@ export interface PushManagerOptions extends Omit<PushContext, "isLive"> {
   /** Those of the configuration. */
   readonly pushes: readonly PushRequest[]
   readonly maxPushes: number
-  /** This gateway's port of RTMP, so that a push to itself is known. */
-  readonly ownPort: number
+  /** This gateway's ports of RTMP and RTMPS, so that a push to itself is known. */
+  readonly ownPorts: readonly number[]
 }
 
 /** A push for lists: of one stream, or of none while no stream of that name is live. */
@@ -61,12 +61,12 @@ export class PushManager {
 
   /** Adds a push until it is removed, or the gateway ends. Throws `rtmp.url` or `session.limit`. */
   add(request: PushRequest): PushEntry {
-    const { maxPushes, ownPort, nowMs } = this.#options
+    const { maxPushes, ownPorts, nowMs } = this.#options
     if (this.#rules.size >= maxPushes) {
       throw new GatewayError("session.limit", `there are ${maxPushes} pushes, the most this gateway may have`)
     }
     parseTemplate(request.url)
-    if (!request.stream.includes("*")) refuseLoop(request, request.stream, ownPort)
+    if (!request.stream.includes("*")) refuseLoop(request, request.stream, ownPorts)
     const rule = this.#add(request, "api")
     rule.sweep(nowMs(), this.#liveStreams())
     return rule.entries(nowMs())[0] as PushEntry
@@ -95,7 +95,7 @@ export class PushManager {
 
   #add(request: PushRequest, source: PushEntry["source"]): PushRule {
     const id = sessionLabel(randomUUID())
-    const rule = new PushRule({ id, source, request, ownPort: this.#options.ownPort, context: this.#context })
+    const rule = new PushRule({ id, source, request, ownPorts: this.#options.ownPorts, context: this.#context })
     this.#rules.set(id, rule)
     return rule
   }
@@ -109,7 +109,7 @@ interface PushRuleOptions {
   readonly id: string
   readonly source: PushEntry["source"]
   readonly request: PushRequest
-  readonly ownPort: number
+  readonly ownPorts: readonly number[]
   readonly context: PushContext
 }
 
@@ -168,8 +168,8 @@ class PushRule {
   }
 
   #begin(stream: LiveStream): void {
-    const { request, ownPort, context } = this.#options
-    const check = () => refuseLoop(request, stream.name, ownPort)
+    const { request, ownPorts, context } = this.#options
+    const check = () => refuseLoop(request, stream.name, ownPorts)
     this.#pushes.set(
       stream.name,
       new StreamPush(stream, targetUrl(request.url, stream.name), this.#target, check, context),

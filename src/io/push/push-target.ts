@@ -26,12 +26,12 @@ export function parseTemplate(template: string): RtmpUrl {
 }
 
 /**
- * Refuses what would send a stream to this gateway under a name that is pushed again; throws `rtmp.url`. `ownPort` is this gateway's
- * port of RTMP.
+ * Refuses what would send a stream to this gateway under a name that is pushed again; throws `rtmp.url`. `ownPorts` are this
+ * gateway's for RTMP and RTMPS.
  */
-export function refuseLoop({ stream, url }: PushRequest, name: string, ownPort: number): void {
+export function refuseLoop({ stream, url }: PushRequest, name: string, ownPorts: readonly number[]): void {
   const target = parseRtmpUrl(targetUrl(url, name))
-  if (target.port !== ownPort || !isThisMachine(target.host)) return
+  if (!ownPorts.includes(target.port) || !isThisMachine(target.host)) return
   const { app, stream: targetStream } = parseStreamAddress(target.tcUrl, target.app, target.stream)
   if (!matchesPattern(stream, `${app}/${targetStream}`)) return
   throw new GatewayError("rtmp.url", "the push would come back here and be pushed again: choose another name or target")

@@ -66,6 +66,10 @@ export class StreamPush {
   /** Holds secrets. */
   readonly #url: string
   readonly #check: () => void
+  /** Where the target asked to come next; holds secrets. */
+  #nextUrl: string | undefined
+  /** Of the stream when the present connection began. */
+  #videoCodec: VideoCodec | undefined
   /** Of the connections before the present one. */
   readonly #totals: PushTotals = { bytes: 0, droppedFrames: 0, attempts: 0, errors: 0 }
   #state: PushState
@@ -84,7 +88,7 @@ export class StreamPush {
     this.#logger = context.logger.child({ stream: stream.name, protocol: "push", target: server })
     this.#backoff = new PushBackoff(context.limits, context.random)
     this.#state = { type: "connecting", sinceMs: context.nowMs() }
-    this.#connect(url)
+    this.#connect()
   }
 
   get state(): PushState {
@@ -112,7 +116,7 @@ export class StreamPush {
     const state = this.#state
     if (state.type === "live" && nowMs - state.sinceMs >= STABLE_MS) this.#backoff.reset()
     if (state.type !== "backingOff" && state.type !== "failed") return
-    if (state.retryAtMs !== undefined && nowMs >= state.retryAtMs) this.#connect(this.#url)
+    if (state.retryAtMs !== undefined && nowMs >= state.retryAtMs) this.#connect()
   }
 
   /** Ends it for good: unpublishes and hangs up. */
@@ -122,8 +126,10 @@ export class StreamPush {
     this.#connection?.end(reason)
   }
 
-  #connect(url: string): void {
+  #connect(): void {
     const { limits, nowMs, connect } = this.#context
+    const url = this.#nextUrl ?? this.#url
+    this.#nextUrl = undefined
     this.#state = { type: "connecting", sinceMs: nowMs() }
     this.#totals.attempts++
     try {
@@ -178,18 +184,24 @@ export class StreamPush {
       return
     }
     this.#state = { type: "live", sinceMs: nowMs() }
+    this.#videoCodec = this.stream.videoCodec
     this.#subscriber.start()
   }
 
   /** Whatever the reason: as long as the stream lives, it comes again. */
   #onClosed({ reason, error, reconnectUrl }: RtmpClosed): void {
     const { nowMs } = this.#context
+    const { type, sinceMs } = this.#state
+    const wasLive = type === "live"
+    const wasStable = wasLive && nowMs() - sinceMs >= STABLE_MS
     this.#connection = undefined
     this.#leave(reason)
     if (this.#isClosed) return
-    if (reconnectUrl !== undefined) {
-      this.#logger.info("the target asks to connect again")
-      this.#connect(reconnectUrl)
+    this.#nextUrl = reconnectUrl
+    const hasOtherCodec = wasLive && this.#videoCodec !== undefined && this.stream.videoCodec !== this.#videoCodec
+    if (error === undefined && (hasOtherCodec || (reconnectUrl !== undefined && wasStable))) {
+      this.#logger.info({ reason }, "push connects again")
+      this.#connect()
       return
     }
     const failure = error ?? new GatewayError("rtmp.unreachable", reason)

@@ -283,7 +283,7 @@ export class WhepViewer implements SubscriberSession {
   #greeting(): WhepEvent[] {
     const { stream } = this.#options
     const active: WhepEvent[] = stream.publisher === undefined ? [] : [{ type: "active", data: {} }]
-    return [...active, this.#layersEvent(), viewerCount(stream.subscribers.size)]
+    return [...active, this.#layersEvent(), viewerCount(stream.viewerCount)]
   }
 
   #layersEvent(): WhepEvent {

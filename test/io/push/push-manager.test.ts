@@ -8,7 +8,7 @@ import { PushManager, type PushManagerOptions } from "../../../src/io/push/push-
 import type { PushRequest } from "../../../src/io/push/push-target.ts"
 import type { connectRtmp, RtmpClientConnection, RtmpConnectOptions } from "../../../src/io/rtmp/client.ts"
 import { RtmpMessageCache } from "../../../src/io/rtmp/message-cache.ts"
-import type { H264Track, VideoFrame } from "../../../src/media/frame.ts"
+import type { H264Track, H265Track, VideoFrame } from "../../../src/media/frame.ts"
 import { ChunkReader } from "../../../src/rtmp/chunk-reader.ts"
 import type { RtmpMessage } from "../../../src/rtmp/message.ts"
 import { NO_CAPABILITIES } from "../../../src/rtmp/peer-capabilities.ts"
@@ -26,6 +26,16 @@ const TRACK: H264Track = {
   pps: [hex("68c888cb20")],
   widthPx: 640,
   heightPx: 360,
+}
+
+const HEVC: H265Track = {
+  kind: "video",
+  codec: "h265",
+  vps: [hex("4001aa")],
+  sps: [hex("42010101600000030090000003000003003ca00a080c1d446595952930bffc1640165da708000003000800000300c840")],
+  pps: [hex("4401bb")],
+  widthPx: 64,
+  heightPx: 64,
 }
 
 /** A connection that the test leads, with what it was given. */
@@ -102,7 +112,7 @@ function setup(pushes: PushRequest[], options: Partial<PushManagerOptions> = {})
     maxPushes: 3,
     limits: { ...limits, maxQueueBytes: 1_000, maxDelayMs: 4_000, slowTimeoutMs: 10_000 },
     messages: new RtmpMessageCache(60_000),
-    ownPort: 1935,
+    ownPorts: [1935],
     connect,
     random: () => 1,
     registry,
@@ -243,8 +253,40 @@ describe("a push", () => {
     publish("live/cam1")
     pass(250)
     last().establish()
+    pass(20_000)
     last().reconnect("rtmp://c.example/app/x")
-    expect([states(), connections.map(({ url }) => url).at(-1)]).toEqual([["connecting"], "rtmp://c.example/app/x"])
+    expect([states(), last().url]).toEqual([["connecting"], "rtmp://c.example/app/x"])
+    last().establish()
+    last().reconnect("rtmp://d.example/app/x")
+    expect([states(), connections.length]).toEqual([["backingOff"], 2])
+    pass(1_000)
+    expect(last().url).toBe("rtmp://d.example/app/x")
+    last().fail(UNREACHABLE)
+    pass(15_000)
+    expect(last().url).toBe("rtmp://b.example/app/live-cam1?key=k")
+  })
+
+  test("sends video of another codec than H.264 to a target that said that it takes it, and connects anew for a change", () => {
+    const { publish, pass, states, connections, last, entry } = setup([TO_B])
+    const stream = publish("live/cam1")
+    pass(250)
+    const pushHevc = (ptsUs: number) => {
+      stream.pushFrame({ track: HEVC, dtsUs: ptsUs, ptsUs, isKeyframe: true, units: [hex("2601aabb")] })
+    }
+    last().establish()
+    pushHevc(0)
+    expect(last().messages.filter(({ typeId }) => typeId === 9)).toEqual([])
+    last().end("again")
+    pass(15_000)
+    last().establish({ ...NO_CAPABILITIES, video: new Set(["hvc1"]) })
+    pushHevc(1_000_000)
+    const fourCcs = last()
+      .messages.filter(({ typeId }) => typeId === 9)
+      .map(({ payload }) => String.fromCharCode(...payload.subarray(1, 5)))
+    expect(new Set(fourCcs)).toEqual(new Set(["hvc1"]))
+    const { errors } = entry()?.totals ?? {}
+    pushPicture(stream, 2_000_000)
+    expect([states(), connections.length, entry()?.totals.errors]).toEqual([["connecting"], 3, errors])
   })
 
   test("to a slow target drops up to a later keyframe, and connects anew when it does not catch up", () => {
