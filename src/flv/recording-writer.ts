@@ -133,19 +133,12 @@ export class RecordingWriter {
     if (spanMs > 0) facts.push(["framerate", Math.round(((video.frames - 1) * 1e6) / spanMs) / 1000])
     facts.push(["hasKeyframes", keyframes > 0], ["canSeekToEnd", lastKeyframe?.timeMs === video.lastMs])
     if (lastKeyframe === undefined) return facts
+    facts.push(["lastkeyframetimestamp", lastKeyframe.timeMs / 1000], ["lastkeyframelocation", lastKeyframe.position])
     const index = this.#index.thinned(MAX_INDEX_ENTRIES, bytes)
-    facts.push(
-      ["lastkeyframetimestamp", lastKeyframe.timeMs / 1000],
-      ["lastkeyframelocation", lastKeyframe.position],
-      [
-        "keyframes",
-        {
-          times: index.map(({ timeMs }) => timeMs / 1000),
-          filepositions: index.map(({ position }) => position),
-        },
-      ],
-    )
-    return facts
+    if (index.length === 1) return facts // ffmpeg warns of an index with one entry
+    const times = index.map(({ timeMs }) => timeMs / 1000)
+    const filepositions = index.map(({ position }) => position)
+    return [...facts, ["keyframes", { times, filepositions }]]
   }
 }
 
