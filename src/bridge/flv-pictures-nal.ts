@@ -1,3 +1,4 @@
+import { GatewayError } from "../errors.ts"
 import { ByteReader } from "../media/bytes.ts"
 import { isSliceNal, NAL_TYPE, nalType, parseAvcConfig, sliceType } from "../media/h264.ts"
 import { H265_NAL_TYPE, h265NalType, isH265KeyframeType } from "../media/h265.ts"
@@ -73,11 +74,16 @@ function splitNalUnits(data: Uint8Array, lengthBytes: number): Uint8Array[] {
   while (reader.remaining > 0) {
     const length = lengthBytes === 4 ? reader.u32() : lengthBytes === 2 ? reader.u16() : reader.u8()
     const nalUnit = reader.take(length)
-    if (length > 0) nalUnits.push(nalUnit)
+    if (length === 0) continue
+    if (nalUnits.length >= MAX_NAL_UNITS)
+      throw new GatewayError("flv.tag", `more than ${MAX_NAL_UNITS} NAL units in a picture`)
+    nalUnits.push(nalUnit)
   }
   return nalUnits
 }
 
+/** Far above what any level allows; many that are damaged would take long to look at. */
+const MAX_NAL_UNITS = 8_192
 const DROPPED_H264: ReadonlySet<number> = new Set([
   NAL_TYPE.sps,
   NAL_TYPE.pps,

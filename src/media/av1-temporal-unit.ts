@@ -21,6 +21,7 @@ export function splitObus(data: Uint8Array): Uint8Array[] {
     }
     if (from > data.length || end > data.length)
       throw new GatewayError("media.av1", "an OBU is longer than its picture")
+    if (obus.length >= MAX_OBUS) throw new GatewayError("media.av1", `more than ${MAX_OBUS} OBUs in a picture`)
     if (!DROPPED_TYPES.has(obuType(data.subarray(at)))) obus.push(withoutSize(data, at, headerBytes, from, end))
     at = end
   }
@@ -49,6 +50,7 @@ function withoutSize(data: Uint8Array, at: number, headerBytes: number, from: nu
 
 const HAS_EXTENSION = 0x04
 const HAS_SIZE = 0x02
+const MAX_OBUS = 8_192
 const TILE_LIST = 8
 const PADDING = 15
 const DROPPED_TYPES: ReadonlySet<number> = new Set([OBU_TYPE.temporalDelimiter, TILE_LIST, PADDING])

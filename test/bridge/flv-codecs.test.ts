@@ -101,6 +101,14 @@ test("AV1: no temporal delimiters, no size fields; a keyframe without a sequence
   expect(frame?.units.map(toHex)).toEqual(["080000000337f8e6d7c802", "301000"])
 })
 
+test("pictures of very many parts are refused", () => {
+  const adapter = new FlvToFrames(0)
+  adapter.pushVideo(0, hex(`90 68766331 01 ${"00".repeat(20)} 03 00`), 0)
+  const sets = hex(`93 68766331 ${"00000003420101".repeat(8_193)}`)
+  expect(gatewayErrorCode(() => adapter.pushVideo(0, sets, 0))).toBe("flv.tag")
+  expect(gatewayErrorCode(() => adapter.pushVideo(0, hex(`91 61763031 ${"2a00".repeat(8_193)}`), 0))).toBe("media.av1")
+})
+
 test("VP8 needs nothing but its keyframe", () => {
   const adapter = new FlvToFrames(0)
   const key = "9099009d012a3e01b200"
