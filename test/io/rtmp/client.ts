@@ -1,6 +1,7 @@
 import { once } from "node:events"
 import { connect, type Socket } from "node:net"
-import { type AmfValue, amfField, parseAmf0, serializeAmf0 } from "../../../src/rtmp/amf0.ts"
+import type { TLSSocket } from "node:tls"
+import { type AmfObject, type AmfValue, amfField, parseAmf0, serializeAmf0 } from "../../../src/rtmp/amf0.ts"
 import { ChunkReader } from "../../../src/rtmp/chunk-reader.ts"
 import { serializeMessage } from "../../../src/rtmp/chunk-writer.ts"
 import { commandMessage, MESSAGE_TYPE, type RtmpMessage } from "../../../src/rtmp/message.ts"
@@ -12,14 +13,19 @@ import { until } from "../../support/wait.ts"
 export class RtmpClient {
   readonly socket: Socket
   readonly messages: RtmpMessage[] = []
+  /** Rejects where nobody listens. */
+  readonly connected: Promise<void>
   readonly closed: Promise<void>
   readonly #reader = new ChunkReader(RTMP_SERVER_DEFAULTS)
   #handshakeBytesLeft = HANDSHAKE_BYTES
 
-  constructor(port: number, scope: Scope) {
-    this.socket = connect(port, "127.0.0.1")
+  /** Connects to a port of the loopback interface, or uses a socket that connects already. */
+  constructor(to: number | TLSSocket, scope: Scope) {
+    this.socket = typeof to === "number" ? connect(to, "127.0.0.1") : to
     this.socket.setNoDelay(true)
     scope.defer(() => this.socket.destroy())
+    this.connected = once(this.socket, typeof to === "number" ? "connect" : "secureConnect").then(() => {})
+    this.connected.catch(() => {}) // whoever waits for it gets the error
     this.closed = new Promise((resolve) => this.socket.once("close", () => resolve()))
     this.socket.on("error", () => {}) // a server that hangs up is seen through `closed`
     this.socket.on("data", (bytes) => this.#onData(bytes as Uint8Array))
@@ -34,12 +40,22 @@ export class RtmpClient {
     ...args: AmfValue[]
   ): Promise<RtmpClient> {
     const client = new RtmpClient(port, scope)
-    await once(client.socket, "connect")
-    client.socket.write(new Uint8Array(HANDSHAKE_BYTES).fill(3, 0, 1))
-    client.command(0, "connect", 1, { app: "live", tcUrl: "rtmp://127.0.0.1/live" })
-    client.command(0, "createStream", 2, null)
-    client.command(1, action, 3, null, stream, ...args)
+    await client.connect()
+    client.begin(action, stream, ...args)
     return client
+  }
+
+  /** Handshake and `connect`, without waiting for answers; `properties` are added to those that everybody sends. */
+  async connect(properties: AmfObject = {}): Promise<void> {
+    await this.connected
+    this.socket.write(new Uint8Array(HANDSHAKE_BYTES).fill(3, 0, 1))
+    this.command(0, "connect", 1, { app: "live", tcUrl: "rtmp://127.0.0.1/live", ...properties })
+  }
+
+  /** Publishes or plays on a message stream of its own, the first one; `args` follow the name. */
+  begin(action: "publish" | "play", stream: string, ...args: AmfValue[]): void {
+    this.command(0, "createStream", 2, null)
+    this.command(1, action, 3, null, stream, ...args)
   }
 
   command(streamId: number, name: string, transactionId: number, ...args: AmfValue[]): void {

@@ -33,6 +33,12 @@ async function play({ server }: RtmpSetup, stream = "cam1"): Promise<RtmpClient>
   return reader.status("NetStream.Play.Start")
 }
 
+function metadataOf(reader: RtmpClient): Record<string, unknown> {
+  const data = reader.messages.filter(({ typeId }) => typeId === MESSAGE_TYPE.dataAmf0)
+  const [, values] = data.map(({ payload }) => parseAmf0(payload)).find(([name]) => name === "onMetaData") ?? []
+  return Object.fromEntries(values as Map<string, unknown>)
+}
+
 function line(log: RtmpSetup["log"], message: string): Promise<Record<string, unknown>> {
   return until(`log line "${message}"`, () => log.find(({ msg }) => msg === message))
 }
@@ -61,12 +67,8 @@ test("a reader gets metadata, headers and the group of pictures in the order of 
     [40, toHex(INTER_FRAME)],
     [80, toHex(KEYFRAME)],
   ])
-  const data = reader.messages.filter(({ typeId }) => typeId === MESSAGE_TYPE.dataAmf0)
-  const [name, values] = data.map(({ payload }) => parseAmf0(payload)).find(([first]) => first === "onMetaData") ?? []
-  expect([name, Object.fromEntries(values as Map<string, unknown>)]).toEqual([
-    "onMetaData",
-    expect.objectContaining({ videocodecid: 7, audiocodecid: 10, width: 640, height: 360, stereo: true }),
-  ])
+  const expected = { videocodecid: 7, audiocodecid: 10, width: 640, height: 360, stereo: true }
+  expect(metadataOf(reader)).toMatchObject(expected)
 })
 
 test("a second publisher is refused and disconnected, the first one goes on", async () => {
@@ -144,7 +146,18 @@ test("sound that only RTMP has goes on to readers, with a warning", async () => 
   publisher.message(AUDIO, 0, hex("2f fffb9464"))
   const what = "the sound is MP3: RTMP and FLV readers get it as it is, WebRTC viewers and outputs with AAC get none"
   expect(await line(setup.log, `${what}; set the encoder to AAC or Opus`)).toMatchObject({ level: 40 })
-  expect([...(setup.registry.list()[0]?.tracks ?? [])]).toMatchObject([{ codec: "mp3" }])
+  publisher.message(VIDEO, 0, VIDEO_HEADER)
+  publisher.message(VIDEO, 0, KEYFRAME)
+  publisher.message(AUDIO, 24, hex("2f fffb9464"))
+  const reader = await play(setup)
+  await until("header, picture and sound", () => reader.media().length === 4)
+  expect(metadataOf(reader)).toMatchObject({ videocodecid: 7, audiocodecid: 2 })
+  expect(
+    reader
+      .media()
+      .filter(({ typeId }) => typeId === AUDIO)
+      .at(-1)?.payload,
+  ).toEqual(hex("2f fffb9464"))
 })
 
 test("readers are told at once when the publisher says that it goes", async () => {
