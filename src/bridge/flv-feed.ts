@@ -1,5 +1,5 @@
 import type { LiveStream } from "../hub/live-stream.ts"
-import type { VideoCodec } from "../media/codec.ts"
+import { PASSED_AUDIO_CODECS, type PassedAudioCodec, type VideoCodec } from "../media/codec.ts"
 import { type AudioFrame, decodingTimeUs, isVideoFrame, type MediaFrame, type Track } from "../media/frame.ts"
 import { type FlvContents, flvMetadata } from "./frames-to-flv.ts"
 
@@ -264,13 +264,18 @@ export class FlvFeed {
 
   #announce(first: Track, timeUs: number): void {
     const { audio } = this.#stream.sources
-    const passed = first.kind === "audio" && first.codec !== "aac" && first.codec !== "opus" ? first.codec : undefined
+    const tracks = [...this.#stream.tracks, first]
     this.#announced = {
       video: this.#pictures,
-      audio: passed ?? (audio === undefined || audio === "passed" ? undefined : this.#audioCodec),
+      audio: audio === "passed" ? passedCodec(tracks) : audio && this.#audioCodec,
     }
-    this.#receiver.metadata(flvMetadata(this.#announced, [...this.#stream.tracks, first]), timeUs)
+    this.#receiver.metadata(flvMetadata(this.#announced, tracks), timeUs)
   }
+}
+
+function passedCodec(tracks: readonly Track[]): PassedAudioCodec | undefined {
+  const codecs = tracks.map(({ codec }) => codec)
+  return PASSED_AUDIO_CODECS.find((codec) => (codecs as readonly string[]).includes(codec))
 }
 
 /** A receiver gets sound alone when no keyframe comes for longer. */
