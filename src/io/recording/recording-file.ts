@@ -2,7 +2,7 @@ import { flvMetadata, flvTimestampMs, frameToFlv, trackToFlv } from "../../bridg
 import { GatewayError } from "../../errors.ts"
 import { numberedName } from "../../flv/recording-name.ts"
 import { HEAD_BYTES, type RecordingProgress, RecordingWriter } from "../../flv/recording-writer.ts"
-import { concat } from "../../media/bytes.ts"
+import { concat, equalBytes } from "../../media/bytes.ts"
 import { decodingTimeUs, isVideoFrame, type MediaFrame, type Track } from "../../media/frame.ts"
 import { errorCode, type RecordingFiles, type RecordingHandle } from "./files.ts"
 
@@ -79,8 +79,18 @@ export class RecordingFile {
 
   /** Queues a frame, with what precedes the first one of its track; returns how many bytes that takes. */
   frame(frame: MediaFrame): number {
-    const headerBytes = this.#lastTrack[frame.track.kind] === frame.track ? 0 : this.#begin(frame)
-    return headerBytes + this.#append(this.#writer.frame(frameToFlv(frame), isVideoFrame(frame) && frame.isKeyframe))
+    const { track } = frame
+    const isKeyframe = isVideoFrame(frame) && frame.isKeyframe
+    // Players know the first header of a file wherever they begin to play, another one only where it stands.
+    const isOther = isKeyframe && this.#tracks.get("video") !== track
+    const headerBytes = isOther || this.#lastTrack[track.kind] !== track ? this.#begin(frame) : 0
+    return headerBytes + this.#append(this.#writer.frame(frameToFlv(frame), isKeyframe))
+  }
+
+  /** Whether what a track begins with is what the file has begun with. */
+  holds(track: Track): boolean {
+    const first = this.#tracks.get(track.kind)
+    return first === undefined || first === track || equalBytes(headerOf(first), headerOf(track))
   }
 
   /** Writes what waits, completes the head, closes the file; resolves when that is done, also after a failure. */
@@ -200,6 +210,10 @@ export class RecordingFile {
   #codec(kind: Track["kind"]): Track["codec"] | undefined {
     return this.#tracks.get(kind)?.codec
   }
+}
+
+function headerOf(track: Track): Uint8Array {
+  return concat(trackToFlv(track, 0).flatMap(({ parts }) => parts))
 }
 
 /** What went wrong, in words that tell what to do; paths stay out of what the API shows. */

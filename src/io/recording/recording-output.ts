@@ -53,10 +53,11 @@ export class RecordingOutput implements FlvOutput {
     const canBegin = isVideoFrame(frame) ? frame.isKeyframe : this.#tracks.video === undefined
     let file = this.#file
     if (file === undefined) return 0
-    if (isFileFull(file.bytes, (timeUs - file.startUs) / 1000, this.#options)) {
-      if (canBegin) file = this.#rotate(file, timeUs)
-      else this.#options.wantKeyframe()
-    }
+    const durationMs = (timeUs - file.startUs) / 1000
+    const isFull = isFileFull(file.bytes, durationMs, this.#options)
+    if (canBegin && (isFull || (durationMs >= MIN_CHANGED_MS && this.#hasChanged(file)))) {
+      file = this.#rotate(file, timeUs)
+    } else if (isFull) this.#options.wantKeyframe()
     if (this.#previous !== undefined) {
       if (!isVideoFrame(frame) && timeUs < file.startUs) return this.#previous.frame(frame)
       if (!isVideoFrame(frame) || timeUs > file.startUs + LATE_SOUND_US) this.#finishPrevious()
@@ -69,6 +70,11 @@ export class RecordingOutput implements FlvOutput {
     this.#finishPrevious()
     if (this.#file !== undefined) this.#options.finish(this.#file)
     this.#file = undefined
+  }
+
+  /** Whether the stream has other parameters than the file began with: programs that copy the file's media would lose the rest. */
+  #hasChanged(file: RecordingFile): boolean {
+    return Object.values(this.#tracks).some((track) => track !== undefined && !file.holds(track))
   }
 
   #rotate(file: RecordingFile, startUs: number): RecordingFile {
@@ -87,5 +93,7 @@ export class RecordingOutput implements FlvOutput {
   }
 }
 
+/** Parameters that change sooner go on in the same file: browsers begin small, and some encoders change them at every keyframe. */
+const MIN_CHANGED_MS = 10_000
 /** Sound that was made from another codec comes some frames after the pictures of its time. */
 const LATE_SOUND_US = 1_000_000

@@ -106,12 +106,29 @@ describe("a recording", () => {
     second.next = 75
     second.nextSound = 75
     second.video = { ...VIDEO, pps: [Uint8Array.of(0x68, 0xce, 0x3c, 0x80)] }
-    second.send(25)
+    second.send(50)
     setup.recordings.sweep()
     const files = Object.values(await setup.files())
-    expect(files.map(counts)).toEqual([[50, 2, 50]])
-    expect(files[0]?.tags.filter((tag) => /[ck]/.test(tag))).toEqual(["Vc0", "Vk0", "Ac1", "Vc3000", "Vk3000"])
+    expect(files.map(counts)).toEqual([[75, 3, 75]])
+    const heads = ["Vc0", "Vk0", "Ac1", "Vc3000", "Vk3000", "Vc4000", "Vk4000"]
+    expect(files[0]?.tags.filter((tag) => /[ck]/.test(tag))).toEqual(heads)
     expect(setup.recordings.list()).toHaveLength(1)
+  })
+
+  test("goes on in a new file when parameters change after a while, not when they are only said again", async () => {
+    const setup = await openRecordings(scope, { rules: RULES })
+    const publisher = setup.publish()
+    publisher.send(25)
+    setup.recordings.sweep()
+    publisher.send(250)
+    publisher.video = { ...VIDEO }
+    publisher.send(25)
+    publisher.video = { ...VIDEO, pps: [Uint8Array.of(0x68, 0xce, 0x3c, 0x80)] }
+    publisher.send(25)
+    expect(Object.values(await setup.files()).map(counts)).toEqual([
+      [300, 12, 300],
+      [25, 1, 25],
+    ])
   })
 
   test("goes on in a new file when the video comes in another codec", async () => {
