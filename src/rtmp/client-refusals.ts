@@ -16,10 +16,18 @@ export function refusal(step: string, info: AmfValue, address: RtmpUrl): Gateway
   const code = textOf(amfField(info, "code"))
   const description = textOf(amfField(info, "description"))
   const advice = adviceFor(code, description)
-  const said = withoutSecrets([code, description].filter((text) => text !== "").join(": "), address)
+  const said = quote(info, address)
   const reason = said === "" ? `the server refused ${step}` : `the server refused ${step} with "${said}"`
   const errorCode = code === "NetStream.Play.StreamNotFound" ? "stream.not_live" : "rtmp.refused"
   return new GatewayError(errorCode, advice === undefined ? reason : `${reason}: ${advice}`)
+}
+
+/** Says in a sentence that a server ended what was flowing, as an `onStatus` of level error does. */
+export function revocation(step: string, info: AmfValue, address: RtmpUrl): GatewayError {
+  return new GatewayError(
+    "rtmp.refused",
+    `the server ended what it had begun by ${step}, with "${quote(info, address)}"`,
+  )
 }
 
 /** Says what a server may mean that hangs up at a step; `activeMs` is for how long media was flowing, undefined for not at all. */
@@ -62,6 +70,11 @@ function adviceFor(code: string, description: string): string | undefined {
     default:
       return undefined
   }
+}
+
+function quote(info: AmfValue, address: RtmpUrl): string {
+  const texts = [textOf(amfField(info, "code")), textOf(amfField(info, "description"))]
+  return withoutSecrets(texts.filter((text) => text !== "").join(": "), address)
 }
 
 /** Servers may quote the name, and the name may be a key. Control characters do not belong into a log. */

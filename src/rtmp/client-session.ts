@@ -16,7 +16,7 @@ import {
 import type { RtmpClientEvent } from "./client-events.ts"
 import { ClientHandshake } from "./client-handshake.ts"
 import type { RtmpClientOptions } from "./client-options.ts"
-import { hangUp, redirectOf, refusal, statusCode } from "./client-refusals.ts"
+import { hangUp, redirectOf, refusal, revocation, statusCode } from "./client-refusals.ts"
 import {
   commandMessage,
   controlMessage,
@@ -213,11 +213,7 @@ export class RtmpClientSession {
 
   #onData(message: RtmpMessage, nowMs: number): void {
     const values = parseData(message)
-    if (values[0] === "onStatus")
-      this.#onStatus(
-        values.find((value) => amfField(value, "code") !== undefined),
-        nowMs,
-      )
+    if (values[0] === "onStatus") this.#onStatus(values.find(hasCode), nowMs)
     if (values[0] === "onPlayStatus" && statusCode(values.at(-1)) === "NetStream.Play.Complete") {
       this.#ended("the stream is over")
     }
@@ -268,8 +264,9 @@ export class RtmpClientSession {
     if (transactionId === TRANSACTION.connect && this.#phase === "connect") this.#onConnected(args, nowMs)
     else if (transactionId === TRANSACTION.createStream && this.#phase === "createStream") {
       const [, streamId] = args
-      if (typeof streamId !== "number")
+      if (typeof streamId !== "number" || !Number.isInteger(streamId) || streamId < 0 || streamId >= 2 ** 32) {
         throw new GatewayError("rtmp.command", "createStream was answered without an id")
+      }
       this.#streamId = streamId
       this.#enter("start", nowMs)
       if (this.#options.action === "play") this.#reader.setLimits(this.#options.limits)
@@ -340,7 +337,9 @@ export class RtmpClientSession {
     }
     const isError =
       amfField(info, "level") === "error" || /\.(BadName|Denied|Rejected|Failed|StreamNotFound)$/.test(code)
-    if (isError) throw refusal(this.#options.action, info, this.#options.address)
+    if (!isError) return
+    const explain = this.#phase === "active" ? revocation : refusal
+    throw explain(this.#options.action, info, this.#options.address)
   }
 
   #establish(nowMs: number): void {
@@ -380,6 +379,10 @@ export class RtmpClientSession {
     const chunkBytes = this.#hasSetChunkSize ? this.#options.limits.chunkSizeBytes : DEFAULT_CHUNK_BYTES
     this.#events.push({ type: "send", bytes: serializeMessage(message, chunkBytes) })
   }
+}
+
+function hasCode(info: AmfValue): boolean {
+  return statusCode(info) !== undefined
 }
 
 function checkAmfLength(message: RtmpMessage): void {

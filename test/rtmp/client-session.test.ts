@@ -145,6 +145,12 @@ describe("a refusal", () => {
     ])
   })
 
+  test("of what flows already is told as its end", () => {
+    const [event] = established("publish").push(status("Publish.Denied", { description: "we close" }, "error"))
+    const reason = 'the server ended what it had begun by publish, with "NetStream.Publish.Denied: we close"'
+    expect(event).toMatchObject({ type: "close", reason, error: { code: "rtmp.refused" } })
+  })
+
   test("of what is not live is that", () => {
     const peer = new ClientPeer("play")
     peer.push(SERVER_HANDSHAKE, CONNECTED, STREAM_CREATED)

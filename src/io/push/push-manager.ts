@@ -40,11 +40,18 @@ export class PushManager {
   /** Of the pushes that were removed. */
   readonly #removed = noTotals()
 
-  /** Throws `rtmp.url` for an address that cannot be read. */
+  /** Throws `config.invalid` for an address that cannot be read. */
   constructor(options: PushManagerOptions) {
     this.#options = options
     this.#context = { ...options, isLive: (stream) => options.registry.list().includes(stream) }
-    for (const request of options.pushes) this.#add(request, "config")
+    for (const [index, request] of options.pushes.entries()) {
+      try {
+        this.#add(request, "config")
+      } catch (cause) {
+        if (!(cause instanceof GatewayError)) throw cause
+        throw new GatewayError("config.invalid", `pushes.${index}.url: ${cause.message}`, { cause })
+      }
+    }
   }
 
   /** All pushes, oldest first. */

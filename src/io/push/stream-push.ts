@@ -62,6 +62,8 @@ export class StreamPush {
   readonly stream: LiveStream
   readonly #context: PushContext
   readonly #logger: Logger
+  /** Sessions name their stream themselves. */
+  readonly #sessionLogger: Logger
   readonly #backoff: PushBackoff
   /** Holds secrets. */
   readonly #url: string
@@ -85,7 +87,8 @@ export class StreamPush {
     this.#url = url
     this.#check = check
     this.#context = context
-    this.#logger = context.logger.child({ stream: stream.name, protocol: "push", target: server })
+    this.#sessionLogger = context.logger.child({ protocol: "push", target: server })
+    this.#logger = this.#sessionLogger.child({ stream: stream.name })
     this.#backoff = new PushBackoff(context.limits, context.random)
     this.#state = { type: "connecting", sinceMs: context.nowMs() }
     this.#connect()
@@ -167,7 +170,7 @@ export class StreamPush {
         accepts: { opus: false, takesVideo: (codec) => takesVideo(capabilities, codec) },
         limits,
         output: new RtmpFlvOutput(connection.output, messages, streamId),
-        logger: this.#logger.child({ session: sessionLabel(id) }),
+        logger: this.#sessionLogger.child({ session: sessionLabel(id) }),
         nowMs,
         onEnded: (reason) => {
           if (!this.#context.isLive(this.stream)) this.#isClosed = true

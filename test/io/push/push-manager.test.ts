@@ -349,6 +349,9 @@ describe("the list of pushes", () => {
     for (const url of ["http://b/app/x", "rtmp://b/x", "rtmp://b/app/x y"]) {
       expect(gatewayErrorCode(() => manager.add({ stream: "live/a", url }))).toBe("rtmp.url")
     }
+    expect(() => setup([TO_B, { stream: "live/a", url: "rtmp://b:99999/app/x" }])).toThrow(
+      "pushes.1.url: the address must",
+    )
   })
 
   test("takes no loop: a push to ourselves under a name that is pushed again", () => {
