@@ -80,11 +80,12 @@ export class FlvSession {
 
   /** The connection is over; where it failed, `error` says of what. */
   end(reason: string, error?: unknown): void {
-    if (!this.#close()) return
-    this.#publisher?.lose(reason)
-    if (error !== undefined && !(error instanceof GatewayError)) this.#outcome.reject(error)
-    else if (this.#publisher !== undefined) this.#outcome.resolve(reason)
-    else this.#outcome.reject(error ?? new GatewayError("stream.not_live", reason))
+    this.#finish(() => {
+      this.#publisher?.lose(reason)
+      if (error !== undefined && !(error instanceof GatewayError)) throw error
+      if (this.#publisher === undefined) throw error ?? new GatewayError("stream.not_live", reason)
+      this.#outcome.resolve(reason)
+    })
   }
 
   #publish(): FlvPublisher {
@@ -109,10 +110,10 @@ export class FlvSession {
     try {
       step()
     } catch (error) {
-      const reason = error instanceof GatewayError ? error.message : "internal error"
-      if (!this.#close()) return
-      this.#publisher?.stop(reason)
-      this.#outcome.reject(error)
+      this.#finish(() => {
+        this.#publisher?.stop(error instanceof GatewayError ? error.message : "internal error")
+        throw error
+      })
     }
   }
 
@@ -120,18 +121,24 @@ export class FlvSession {
 
   /** Nobody wants it any more. */
   #stop(reason: string): void {
-    if (!this.#close()) return
-    this.#publisher?.stop(reason)
-    this.#outcome.resolve(reason)
+    this.#finish(() => {
+      this.#publisher?.stop(reason)
+      this.#outcome.resolve(reason)
+    })
   }
 
-  #close(): boolean {
-    if (this.#isOver) return false
+  /** Does something once, as the last thing; what it throws is the outcome, and reaches no timer or listener. */
+  #finish(step: () => void): void {
+    if (this.#isOver) return
     this.#isOver = true
     clearTimeout(this.#silence)
     this.#attempt.signal.removeEventListener("abort", this.#onAbort)
-    this.#closeTransport()
-    return true
+    try {
+      this.#closeTransport()
+      step()
+    } catch (error) {
+      this.#outcome.reject(error)
+    }
   }
 
   #armSilence(delayMs: number): void {

@@ -41,7 +41,13 @@ export class MiniSdpSource implements PullSource {
     this.#cookie = new Uint8Array(0)
     let publisher: WhipPublisher | undefined
     let isConnected = false
-    const end = () => publisher?.end(String(signal.reason))
+    const end = () => {
+      try {
+        publisher?.end(String(signal.reason))
+      } catch (error) {
+        onBug(error) // thrown from a listener, it would end the process
+      }
+    }
     signal.addEventListener("abort", end)
     try {
       const { cookie: next } = await client.play(this.#url, {
