@@ -11,6 +11,9 @@ export interface Av1PacketizerOptions {
 /**
  * Puts the OBUs of one temporal unit, without size fields and temporal delimiter, into payloads in order (AV1 RTP specification section 4).
  * All payloads but the last are as large as the bound (at least 16) or smaller by a byte or two; OBUs that do not fit go on in the next one.
+ *
+ * No payload but the last ends with the end of an OBU: libwebrtc takes that for the end of the picture where no dependency descriptor
+ * says more, and a decoder that gives no picture, since it got hidden frames alone, for broken.
  */
 export function packetizeAv1(
   obus: readonly Uint8Array[],
@@ -19,20 +22,26 @@ export function packetizeAv1(
   const bound = Math.max(maxPayloadBytes, 16)
   const payloads: Uint8Array[] = []
   let draft = newDraft(false)
-  for (const obu of obus) {
+  const flush = (isInObu: boolean) => {
+    payloads.push(aggregate(draft, isInObu, isKeyframe && payloads.length === 0))
+    draft = newDraft(isInObu)
+  }
+  for (const [i, obu] of obus.entries()) {
+    const isLast = i === obus.length - 1
     for (let at = 0; at < obu.length; ) {
-      if (bound - draft.bytes < MIN_ROOM_BYTES) {
-        payloads.push(aggregate(draft, at > 0, isKeyframe && payloads.length === 0))
-        draft = newDraft(at > 0)
-      }
       const room = bound - draft.bytes
-      const length = Math.min(obu.length - at, room - leb128Bytes(room))
-      draft.elements.push(obu.subarray(at, at + length))
-      draft.bytes += leb128Bytes(length) + length
-      at += length
+      const fitting = Math.min(obu.length - at, room - leb128Bytes(room))
+      const endsBoth = at + fitting === obu.length && room - leb128Bytes(fitting) - fitting < MIN_ROOM_BYTES
+      const length = endsBoth && !isLast ? fitting - 1 : fitting
+      if (length > 0) {
+        draft.elements.push(obu.subarray(at, at + length))
+        draft.bytes += leb128Bytes(length) + length
+        at += length
+      }
+      if (at < obu.length) flush(at > 0)
     }
   }
-  if (draft.elements.length > 0) payloads.push(aggregate(draft, false, isKeyframe && payloads.length === 0))
+  if (draft.elements.length > 0) flush(false)
   return payloads
 }
 
@@ -71,5 +80,5 @@ const CONTINUES_OBU = 0x80
 const LEAVES_OBU_OPEN = 0x40
 const STARTS_SEQUENCE = 0x08
 const MAX_COUNT = 3
-/** A length and a byte: less is not worth a fragment. */
-const MIN_ROOM_BYTES = 4
+/** A length and a byte. */
+const MIN_ROOM_BYTES = 2

@@ -1,3 +1,4 @@
+import fc from "fast-check"
 import { expect, test } from "vitest"
 import { packetizeAv1 } from "../../src/rtp/av1-packetizer.ts"
 import { hex, toHex } from "../support/bytes.ts"
@@ -32,4 +33,23 @@ test("a long OBU has a length of two bytes", () => {
 
 test("nothing makes no packet", () => {
   expect(run([])).toEqual([])
+})
+
+test("where an OBU would fill a packet to its end, its last byte goes into the next one", () => {
+  expect(run(["30000102030405060708090a0b0c", "28ee"])).toEqual(
+    ["50 30000102030405060708090a0b", "a0 01 0c 28ee"].map((digits) => digits.replaceAll(" ", "")),
+  )
+})
+
+test("every packet goes on with the OBU of the one before: libwebrtc knows the end of a picture by that", () => {
+  const sizes = fc.array(fc.integer({ min: 2, max: 70 }), { minLength: 1, maxLength: 8 })
+  fc.assert(
+    fc.property(sizes, fc.integer({ min: 16, max: 60 }), (list, maxPayloadBytes) => {
+      const obus = list.map((bytes) => new Uint8Array(bytes).fill(0x30))
+      const payloads = packetizeAv1(obus, { isKeyframe: false, maxPayloadBytes })
+      const last = payloads.length - 1
+      expect(payloads.map(([header = 0]) => (header & 0x80) !== 0)).toEqual(payloads.map((_, i) => i > 0))
+      expect(payloads.map(([header = 0]) => (header & 0x40) !== 0)).toEqual(payloads.map((_, i) => i < last))
+    }),
+  )
 })
