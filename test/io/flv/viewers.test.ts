@@ -149,16 +149,15 @@ test.each([
   stalled.pause()
   const [viewer] = await until("the viewer", () => setup.stream.subscribers.size === 1 && setup.stream.subscribers)
   let nextFrame = 3
-  let mostBytes = 0
+  const bytesWhileDropping = new Set<number>()
   await until("the viewer to be ended", () => {
     for (let i = 0; i < 10; i++) setup.stream.pushFrame(frame("idr", nextFrame++, undefined, 100_000))
-    mostBytes = Math.max(mostBytes, viewer?.describe(performance.now()).bytes ?? 0)
+    const { bytes, droppedFrames = 0 } = viewer?.describe(performance.now()) ?? { bytes: 0 }
+    if (droppedFrames > 0) bytesWhileDropping.add(bytes)
     return setup.outcomes.length === 1
   })
   expect(setup.outcomes[0]?.reason).toBe("the reader is too slow")
-  expect(viewer?.describe(0).droppedFrames).toBeGreaterThan(100)
-  // The system's own buffers take some megabytes before anything waits here.
-  expect(mostBytes).toBeLessThan(nextFrame * 100_000 * 0.5)
+  expect(bytesWhileDropping.size).toBe(1)
   await once(stalled.resume(), "close")
 })
 
