@@ -23,6 +23,9 @@ const Pull = z
         error:
           "write rtmp:// or rtmps://HOST/APP/STREAM, http:// or https://HOST/PATH, or minisdp://HOST:PORT/APP/STREAM, where PORT is the other gateway's media port",
       })
+      .refine((url) => Number(/^[^/]*\/\/[^/]*:(\d+)\//.exec(url)?.[1] ?? 0) <= 65_535, {
+        error: "a port is at most 65535",
+      })
       .refine((url) => !/^[^/]*\/\/[^/]*[{}]/.test(url) && !/[{}]/.test(withNames(url)), {
         error: "braces stand for names, {app} and {stream}, in path and query only",
       }),

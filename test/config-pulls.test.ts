@@ -29,6 +29,7 @@ test.each([
   { name: "another scheme", pull: { url: "ftp://origin/live/cam1" }, says: /pulls\[0\]\.url/ },
   { name: "no stream", pull: { url: "rtmp://origin/live" }, says: /rtmps:\/\/HOST\/APP\/STREAM/ },
   { name: "no host", pull: { url: "rtmp:///live/cam1" }, says: /HOST/ },
+  { name: "a port that is none", pull: { url: "rtmp://origin:65536/live/cam1" }, says: /at most 65535/ },
   { name: "a blank", pull: { url: "http://origin/a b" }, says: /HOST/ },
   { name: "a name for the host", pull: { url: "http://{app}/x.flv" }, says: /pulls\[0\]\.url/ },
   { name: "a name for the password", pull: { url: "http://a:{stream}@origin/x" }, says: /path and query only/ },

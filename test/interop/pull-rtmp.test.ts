@@ -11,6 +11,7 @@ import { beforeAll, expect, test } from "vitest"
 import { callRtc, rtcStats } from "../support/browser-peers.ts"
 import { openPage, startChromium } from "../support/chromium.ts"
 import { loudness, probe, publishClip, publishEnhanced, readStream } from "../support/ffmpeg.ts"
+import { FLV_HEADER_BYTES, tagsLater } from "../support/flv.ts"
 import { startGateway, type TestGateway } from "../support/gateway.ts"
 import { clip } from "../support/media.ts"
 import { startNginx } from "../support/nginx-rtmp.ts"
@@ -128,10 +129,13 @@ test.skipIf(!HAS_FFMPEG9)(
 test("HTTP-FLV with credentials, from a gateway of ours and from a file, is pulled as it comes", async () => {
   const origin = await startGateway(scope, { settings: { ACCESS__PLAY_TOKENS: SECRET } })
   publishClip(scope, await clip("bFrames"), origin.rtmpUrl("live/cam1"))
+  // Longer than what may come ahead of the time, so that it plays at its own speed.
   const file = await readFile(await clip("tone"))
+  const tags = file.subarray(FLV_HEADER_BYTES)
+  const parts = [file, ...[1, 2, 3, 4, 5].map((round) => tagsLater(tags, round * 10_000))]
   const server = createServer(({ headers }, response) => {
-    if (headers.authorization === `Basic ${btoa(`user:${SECRET}`)}`) response.write(file)
-    else response.writeHead(401).end()
+    if (headers.authorization !== `Basic ${btoa(`user:${SECRET}`)}`) response.writeHead(401).end()
+    else for (const part of parts) response.write(part)
   }).listen(0, "127.0.0.1")
   scope.defer(() => server.close().closeAllConnections())
   await once(server, "listening")

@@ -5,6 +5,7 @@ import { expect, test } from "vitest"
 import { flvFileHeader } from "../../../src/flv/file-writer.ts"
 import { HttpFlvSource } from "../../../src/io/pull/http-flv-source.ts"
 import { gatewayErrorCode } from "../../support/errors.ts"
+import { FLV_HEADER_BYTES, tagsLater } from "../../support/flv.ts"
 import { clip } from "../../support/media.ts"
 import type { Scope } from "../../support/scope.ts"
 import { testScope } from "../../support/test-scope.ts"
@@ -45,13 +46,14 @@ test("the end of a pull ends the stream and the request", async () => {
 
 test("a file that comes at once is taken at the speed of its time", async () => {
   const flv = await readFile(await clip("tone"))
-  const body = flv.subarray(13)
+  const body = flv.subarray(FLV_HEADER_BYTES)
   let sent = 0
   const origin = await serve(scope, (_, response) => {
-    response.write(flv.subarray(0, 13))
+    response.write(flv.subarray(0, FLV_HEADER_BYTES))
     // The clip again and again, each time 10 s later than before.
     const more = () => {
-      for (let wantsMore = true; wantsMore && sent < 100; sent++) wantsMore = response.write(later(body, sent * 10_000))
+      for (let wantsMore = true; wantsMore && sent < 100; sent++)
+        wantsMore = response.write(tagsLater(body, sent * 10_000))
     }
     response.on("drain", more)
     more()
@@ -190,15 +192,4 @@ function tag(bytes: number): Answer {
   const header = Buffer.from("0900000000000000000000", "hex")
   header.writeUIntBE(bytes, 1, 3)
   return (_, response) => response.write(Buffer.concat([flvFileHeader({ hasVideo: true, hasAudio: true }), header]))
-}
-
-/** The tags of a file, moved in time. */
-function later(tags: Uint8Array, byMs: number): Uint8Array {
-  const copy = Buffer.from(tags)
-  for (let at = 0; at + 11 <= copy.length; at += 15 + copy.readUIntBE(at + 1, 3)) {
-    const timestampMs = copy.readUIntBE(at + 4, 3) + byMs
-    copy.writeUIntBE(timestampMs & 0xff_ffff, at + 4, 3)
-    copy.writeUInt8(timestampMs >>> 24, at + 7)
-  }
-  return copy
 }
