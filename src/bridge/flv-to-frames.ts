@@ -6,7 +6,7 @@ import type { ColorInfo } from "../media/color-info.ts"
 import type { AacFrame, OpusFrame, PassedAudioFrame, Track, VideoFrame, VideoTrack } from "../media/frame.ts"
 import { FlvAudioClock } from "./flv-audio-clock.ts"
 import { createFlvPictures, type FlvPictures } from "./flv-pictures.ts"
-import { FlvSounds } from "./flv-sound.ts"
+import { type FlvSound, FlvSounds } from "./flv-sound.ts"
 import { FlvTimeline } from "./flv-timeline.ts"
 import { FlvTrackChoice } from "./flv-track-choice.ts"
 
@@ -133,11 +133,11 @@ export class FlvToFrames {
       this.#problems.audio = `the sound is in ${tag.title}, ${AUDIO_ADVICE}`
       return undefined
     }
-    if (tag.type === "config") {
-      this.#problems.audio = problemOf("sound", () => void this.#sounds.read(tag))
-      return undefined
-    }
-    const sound = this.#sounds.read(tag)
+    let sound: FlvSound | undefined
+    const problem = problemOf("sound", () => {
+      sound = this.#sounds.read(tag)
+    })
+    if (tag.type === "config" || problem !== undefined) this.#problems.audio = problem
     if (sound === undefined) return undefined
     const timeUs = this.#timeline.map("audio", timestampMs, nowMs, toUs(offsetNs))
     const { track, data, samples } = sound
@@ -163,10 +163,10 @@ export class FlvToFrames {
   }
 }
 
-/** Runs what a sequence header asks for, and says what is wrong with it. */
-function problemOf(kind: string, configure: () => void): string | undefined {
+/** Takes something, and says what is wrong with it. */
+function problemOf(kind: string, take: () => void): string | undefined {
   try {
-    configure()
+    take()
     return undefined
   } catch (error) {
     if (!(error instanceof GatewayError)) throw error

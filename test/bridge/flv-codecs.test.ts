@@ -202,6 +202,13 @@ describe("what cannot be used", () => {
     expect(adapter.pushVideo(0, KEY, 0)?.isKeyframe).toBe(true)
   })
 
+  test("Opus that says only beside its header that it has six channels is left out too", () => {
+    const adapter = new FlvToFrames(0)
+    const bodies = ["90 4f707573", "94 4f707573 01 06 0000003f", "91 4f707573 fc"].map(hex)
+    expect(bodies.map((body) => adapter.pushAudio(0, body, 0))).toEqual([undefined, undefined, undefined])
+    expect(adapter.problem("audio")).toContain("Opus with 6 channels")
+  })
+
   test("a good header ends the problem", () => {
     const adapter = new FlvToFrames(0)
     adapter.pushAudio(0, hex("af 00 12"), 0)
