@@ -265,6 +265,11 @@ export class LiveStream {
     this.#tell({ type: "viewers", count })
   }
 
+  /** Passes on what a publisher sends beside its media, as the body of an FLV script tag; it must not change afterwards. */
+  pushScriptData(payload: Uint8Array): void {
+    this.#tell({ type: "scriptData", payload })
+  }
+
   /** Ends the stream for all who watch it. */
   end(reason: string): void {
     if (this.awaited === undefined) this.#tell({ type: "inactive" })

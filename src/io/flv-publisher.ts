@@ -8,7 +8,7 @@ import type { StreamRegistry } from "../hub/stream-registry.ts"
 import { CODEC_TITLES } from "../media/codec.ts"
 import { isVideoFrame } from "../media/frame.ts"
 import { RateMeter } from "../media/rate-meter.ts"
-import { type AmfValue, amfField } from "../rtmp/amf0.ts"
+import { type AmfValue, amfField, serializeAmf0 } from "../rtmp/amf0.ts"
 import { type Logger, sessionLabel } from "./log.ts"
 import { PublisherWarnings } from "./publisher-warnings.ts"
 
@@ -111,6 +111,12 @@ export class FlvPublisher implements PublisherSession {
     this.#stream.pushFrame(frame)
   }
 
+  /** Passes on what is meant for viewers: captions, texts, cue points. Other names could be taken for words of this gateway. */
+  onUserData(name: string, values: readonly AmfValue[]): void {
+    if (this.#isEnded || !/^on[A-Z]/.test(name) || NOT_PASSED_ON.has(name)) return
+    this.#stream.pushScriptData(serializeAmf0([name, ...values]))
+  }
+
   describe(nowMs: number): SessionFacts {
     const { bytes } = this.#totals
     return {
@@ -143,3 +149,6 @@ export class FlvPublisher implements PublisherSession {
     this.#context.grant.ended({ sessionId: sessionLabel(this.id), reason, durationMs, bytes: this.#totals.bytes })
   }
 }
+
+/** Said by this gateway to its readers. */
+const NOT_PASSED_ON = new Set(["onMetaData", "onStatus", "onBWDone"])

@@ -8,7 +8,7 @@ import {
 import type { LiveStream } from "../hub/live-stream.ts"
 import type { Protocol, SessionFacts, StreamEvent, SubscriberSession } from "../hub/session.ts"
 import { CODEC_TITLES } from "../media/codec.ts"
-import type { MediaFrame, Track } from "../media/frame.ts"
+import { decodingTimeUs, type MediaFrame, type Track } from "../media/frame.ts"
 import { RateMeter } from "../media/rate-meter.ts"
 import type { BroadcastMember, FlvBroadcast, FlvBroadcasts, FlvEncoder } from "./flv-broadcast.ts"
 import type { Logger } from "./log.ts"
@@ -21,6 +21,8 @@ export interface FlvOutput {
   metadata(values: ReadonlyMap<string, number | boolean>, timeUs: number): number
   track(track: Track, timeUs: number): number
   frame(frame: MediaFrame): number
+  /** The body of a script tag that the publisher sent; left out where such are of no use. */
+  scriptData?(payload: Uint8Array, timeUs: number): number
   /** Set where others send the same bytes: then what is common is made once for all of them. */
   readonly shared?: SharedFlvOutput | undefined
 }
@@ -162,9 +164,11 @@ export class FlvSubscriber implements SubscriberSession, FlvReceiver, BroadcastM
     onStopped?.({ reason, durationMs, bytes: this.#bytes })
   }
 
-  onStreamEvent({ type }: StreamEvent): void {
+  onStreamEvent(event: StreamEvent): void {
+    const { type } = event
     if (type === "codec") this.#feed.onCodecChange()
     if (type === "inactive" || type === "active") this.#options.onPublisher?.(type === "active")
+    if (type === "scriptData") this.#onScriptData(event.payload)
   }
 
   describe(nowMs: number): SessionFacts {
@@ -177,6 +181,14 @@ export class FlvSubscriber implements SubscriberSession, FlvReceiver, BroadcastM
       droppedFrames: this.#feed.totals.droppedFrames,
       codecs: this.#feed.tracks.map(({ codec }) => CODEC_TITLES[codec]),
     }
+  }
+
+  /** It belongs to the frame before it; who has none yet, or is behind, goes without. */
+  #onScriptData(payload: Uint8Array): void {
+    const { stream, output } = this.#options
+    const last = stream.lanes.videoFrames.last ?? stream.lanes.aacFrames.last
+    if (last === undefined || this.#feed.tracks.length === 0 || this.#feed.isBehind) return
+    this.#try(() => this.#count(output.scriptData?.(payload, decodingTimeUs(last)) ?? 0))
   }
 
   /** After the turn, when others have had the same frames. */

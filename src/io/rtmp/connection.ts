@@ -133,6 +133,9 @@ export class RtmpConnection {
       case "metadata":
         this.#publishers.get(event.streamId)?.onMetadata(event.values)
         return
+      case "userData":
+        this.#publishers.get(event.streamId)?.onUserData(event.name, event.values)
+        return
       case "audio":
       case "video":
         this.#publishers.get(event.streamId)?.onMedia(event)

@@ -55,6 +55,10 @@ export class RtmpFlvOutput implements FlvOutput {
     return this.#send(this.#messages.frame(frame, this.#streamId))
   }
 
+  scriptData(payload: Uint8Array, timeUs: number): number {
+    return this.#send(this.#messages.data(payload, this.#streamId, timeUs))
+  }
+
   #send(bytes: Uint8Array): number {
     this.#output.send(bytes)
     return bytes.length

@@ -1,4 +1,4 @@
-import { type FlvBody, frameToFlv, trackToFlv } from "../../bridge/frames-to-flv.ts"
+import { type FlvBody, flvTimestampMs, frameToFlv, trackToFlv } from "../../bridge/frames-to-flv.ts"
 import type { MediaFrame, Track } from "../../media/frame.ts"
 import { serializeChunks } from "../../rtmp/chunk-writer.ts"
 import { MESSAGE_TYPE } from "../../rtmp/message.ts"
@@ -35,9 +35,9 @@ export class RtmpMessageCache implements FlvEncoder {
   }
 
   /** A data message such as `onMetaData` as RTMP chunks. */
-  data(payload: Uint8Array, streamId: number): Uint8Array {
-    const typeId = MESSAGE_TYPE.dataAmf0
-    return serializeChunks({ typeId, timestampMs: 0, streamId }, [payload], this.#chunkSizeBytes)
+  data(payload: Uint8Array, streamId: number, timeUs = 0): Uint8Array {
+    const header = { typeId: MESSAGE_TYPE.dataAmf0, timestampMs: flvTimestampMs(timeUs), streamId }
+    return serializeChunks(header, [payload], this.#chunkSizeBytes)
   }
 }
 
