@@ -33,15 +33,15 @@ export const Rtmp = z.strictObject({
   tls: Tls.prefault({}),
   maxConnections: positive.default(2_000).describe("connections at once, publishers and readers, RTMP and RTMPS"),
   connectionsPerSecond: positive
-    .default(50)
+    .default(100)
     .describe("connections, and requests to publish or play, that one address may make, on average"),
-  connectionBurst: positive.default(1_000).describe("the same, at once after a pause"),
+  connectionBurst: positive.default(2_000).describe("the same, at once after a pause"),
   setupTimeoutMs: positive.default(10_000).describe("time for handshake and commands until publish or play"),
   idleTimeoutMs: positive.default(30_000).describe("a publisher that sends nothing for so long is ended"),
   pingIntervalMs: positive
-    .default(15_000)
+    .default(30_000)
     .describe("a peer that sends nothing for so long is asked whether it is there"),
-  pingTimeoutMs: positive.default(15_000).describe("time for a peer to answer that, else it is ended"),
+  pingTimeoutMs: positive.default(30_000).describe("time for a peer to answer that, else it is ended"),
   maxMessageBytes: positive.default(8 * 1024 * 1024).describe("largest message, for example one keyframe"),
   readerQueueMaxBytes: positive
     .default(8 * 1024 * 1024)

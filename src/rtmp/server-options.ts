@@ -23,8 +23,8 @@ export const RTMP_SERVER_DEFAULTS: RtmpServerOptions = {
   maxMessageStreams: 8,
   commandTimeoutMs: 10_000,
   idleTimeoutMs: 30_000,
-  pingIntervalMs: 15_000,
-  pingTimeoutMs: 15_000,
+  pingIntervalMs: 30_000,
+  pingTimeoutMs: 30_000,
 }
 
 /** Status codes with which a publisher or player can be refused. */

@@ -296,15 +296,15 @@ describe("time", () => {
 
   test("a silent player is asked whether it is there, and stays as long as it answers", () => {
     const peer = playing()
-    expect(peer.session.nextTimeoutMs).toBe(16_000)
-    expect(peer.session.onTimeout(15_999)).toEqual([])
-    expect(peer.see(peer.session.onTimeout(16_000))).toEqual(["control 4 000600003e80"])
     expect(peer.session.nextTimeoutMs).toBe(31_000)
-    expect(peer.session.push(PONG, 17_000)).toEqual([])
-    expect(peer.session.nextTimeoutMs).toBe(32_000)
-    expect(peer.session.onTimeout(32_000)).toHaveLength(1)
-    expect(peer.session.onTimeout(46_999)).toEqual([])
-    expect(peer.session.onTimeout(47_000).at(-1)).toMatchObject({ type: "close", error: { code: "rtmp.timeout" } })
+    expect(peer.session.onTimeout(30_999)).toEqual([])
+    expect(peer.see(peer.session.onTimeout(31_000))).toEqual(["control 4 000600007918"])
+    expect(peer.session.nextTimeoutMs).toBe(61_000)
+    expect(peer.session.push(PONG, 32_000)).toEqual([])
+    expect(peer.session.nextTimeoutMs).toBe(62_000)
+    expect(peer.session.onTimeout(62_000)).toHaveLength(1)
+    expect(peer.session.onTimeout(91_999)).toEqual([])
+    expect(peer.session.onTimeout(92_000).at(-1)).toMatchObject({ type: "close", error: { code: "rtmp.timeout" } })
   })
 
   test("a request may wait for its answer for ever", () => {
