@@ -81,7 +81,12 @@ describe("video", () => {
   })
 
   test("a timeline that goes back at a keyframe goes on in the lane", () => {
-    const batches = run(new VideoFramesToRtp("h264"), [frame("idr", 100), frame("p", 101), frame("idr", 5), frame("p", 6)])
+    const batches = run(new VideoFramesToRtp("h264"), [
+      frame("idr", 100),
+      frame("p", 101),
+      frame("idr", 5),
+      frame("p", 6),
+    ])
     expect(batches.map(({ timestamp }) => timestamp)).toEqual([360_000, 363_600, 363_601, 367_201])
     expect(batches.map(({ ptsUs }) => ptsUs / 40_000)).toEqual([100, 101, 5, 6])
   })
