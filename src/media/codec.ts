@@ -1,4 +1,4 @@
-/** Video codecs that pass from WHIP publishers to WHEP viewers; the names are the RTP encoding names in lower case. */
+/** Video codecs that cross the gateway in every form; the names are the RTP encoding names in lower case. */
 export const VIDEO_CODECS = ["h264", "h265", "vp8", "vp9", "av1"] as const
 /** One of `VIDEO_CODECS`. */
 export type VideoCodec = (typeof VIDEO_CODECS)[number]
