@@ -1,6 +1,7 @@
 import { GatewayError } from "../errors.ts"
 import { COLOR_INFO_FIELDS, type ColorInfo } from "../media/color-info.ts"
-import { amfField, isAmfRecord, parseAmf0, serializeAmf0 } from "../rtmp/amf0.ts"
+import { amfField, isAmfRecord } from "../rtmp/amf-value.ts"
+import { parseAmf0, serializeAmf0 } from "../rtmp/amf0.ts"
 
 /**
  * Reads `colorInfo` from the pairs of name and value in a video metadata tag (Enhanced RTMP v2 "Metadata Frame"): the newest one; null where it

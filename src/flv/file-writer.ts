@@ -1,6 +1,7 @@
 import { GatewayError } from "../errors.ts"
 import { ByteWriter } from "../media/bytes.ts"
-import { type AmfValue, serializeAmf0 } from "../rtmp/amf0.ts"
+import type { AmfValue } from "../rtmp/amf-value.ts"
+import { serializeAmf0 } from "../rtmp/amf0.ts"
 
 /** Tag types of FLV, which are the message types of RTMP (FLV 10.1 section E.4.1). */
 export const FLV_TAG_TYPE = { audio: 8, video: 9, script: 18 } as const

@@ -1,4 +1,4 @@
-import type { AmfValue } from "../rtmp/amf0.ts"
+import type { AmfValue } from "../rtmp/amf-value.ts"
 import { FLV_TAG_TYPE, flvFileHeader, flvTag, scriptTag } from "./file-writer.ts"
 import { type IndexedKeyframe, KeyframeIndex } from "./recording-index.ts"
 

@@ -5,8 +5,6 @@ import { AmfTypedObject, type AmfValue, AmfXml, isAnonymousObject } from "./amf-
 import { Amf3Decoder } from "./amf3-decoder.ts"
 import { Amf3Encoder } from "./amf3-encoder.ts"
 
-export { type AmfObject, type AmfValue, amfField, isAmfRecord } from "./amf-value.ts"
-
 /**
  * Reads all values of a payload (AMF 0 specification, section 2), AMF3 values among them. Byte arrays borrow.
  *

@@ -1,5 +1,5 @@
 import { GatewayError } from "../errors.ts"
-import { type AmfValue, amfField } from "./amf0.ts"
+import { type AmfValue, amfField } from "./amf-value.ts"
 import type { RtmpUrl } from "./rtmp-url.ts"
 
 /** Where a server sends a client in an `_error`, or undefined where it does not (`ex.redirect`, code 302). */

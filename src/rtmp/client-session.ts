@@ -2,7 +2,7 @@ import { GatewayError } from "../errors.ts"
 import { Acknowledgements } from "./acknowledgements.ts"
 import { adobeAuthQuery } from "./adobe-auth.ts"
 import { parseAggregate } from "./aggregate.ts"
-import { type AmfValue, amfField } from "./amf0.ts"
+import { type AmfValue, amfField } from "./amf-value.ts"
 import { ChunkReader } from "./chunk-reader.ts"
 import { serializeMessage } from "./chunk-writer.ts"
 import {

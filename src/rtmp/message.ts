@@ -1,6 +1,7 @@
 import { GatewayError } from "../errors.ts"
 import { ByteReader, ByteWriter } from "../media/bytes.ts"
-import { type AmfValue, parseAmf0, serializeAmf0 } from "./amf0.ts"
+import type { AmfValue } from "./amf-value.ts"
+import { parseAmf0, serializeAmf0 } from "./amf0.ts"
 import { parseAmf3 } from "./amf3-decoder.ts"
 
 /** One RTMP message, whatever the chunks it came in. */

@@ -1,4 +1,4 @@
-import { type AmfObject, type AmfValue, amfField, isAmfRecord } from "./amf0.ts"
+import { type AmfObject, type AmfValue, amfField, isAmfRecord } from "./amf-value.ts"
 
 /** What a peer says of itself in `connect` or in the answer to it, Enhanced RTMP v2 "Enhancing NetConnection connect Command". */
 export interface PeerCapabilities {

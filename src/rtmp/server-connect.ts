@@ -1,5 +1,5 @@
 import { GatewayError } from "../errors.ts"
-import { amfField } from "./amf0.ts"
+import { amfField } from "./amf-value.ts"
 import {
   commandMessage,
   controlMessage,

@@ -1,5 +1,5 @@
 import type { GatewayError } from "../errors.ts"
-import type { AmfValue } from "./amf0.ts"
+import type { AmfValue } from "./amf-value.ts"
 import type { PeerCapabilities } from "./peer-capabilities.ts"
 import type { RtmpStreamAddress } from "./stream-address.ts"
 

@@ -1,4 +1,4 @@
-import { type AmfValue, amfField } from "./amf0.ts"
+import { type AmfValue, amfField } from "./amf-value.ts"
 import type { RtmpMessage } from "./message.ts"
 import type { RtmpServerEvent } from "./server-events.ts"
 import { onStatus } from "./server-replies.ts"

@@ -1,4 +1,4 @@
-import type { AmfObject, AmfValue } from "./amf0.ts"
+import type { AmfObject, AmfValue } from "./amf-value.ts"
 import { commandMessage, dataMessage, type RtmpCommand, type RtmpMessage } from "./message.ts"
 import { parseSharedObject, sharedObjectMessage } from "./shared-object-message.ts"
 

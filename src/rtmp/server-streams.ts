@@ -1,5 +1,5 @@
 import { GatewayError } from "../errors.ts"
-import type { AmfValue } from "./amf0.ts"
+import type { AmfValue } from "./amf-value.ts"
 import { type RtmpCommand, type RtmpMessage, USER_CONTROL, userControl } from "./message.ts"
 import { fcPublished } from "./server-commands.ts"
 import type { ConnectRequest } from "./server-connect.ts"

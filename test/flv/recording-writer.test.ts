@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest"
 import { isFileFull } from "../../src/flv/recording-rotation.ts"
 import { HEAD_BYTES, MAX_INDEX_ENTRIES, RecordingWriter } from "../../src/flv/recording-writer.ts"
-import { type AmfValue, amfField, parseAmf0 } from "../../src/rtmp/amf0.ts"
+import { type AmfValue, amfField } from "../../src/rtmp/amf-value.ts"
+import { parseAmf0 } from "../../src/rtmp/amf0.ts"
 import { hex, toHex } from "../support/bytes.ts"
 
 const CREATED = new Date("2026-01-01T00:00:00Z")

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { promisify } from "node:util"
 import { expect, test } from "vitest"
-import { amfField } from "../../src/rtmp/amf0.ts"
+import { amfField } from "../../src/rtmp/amf-value.ts"
 import { readFlv } from "../io/recording/setup.ts"
 import {
   AUDIO_RATE_HZ,

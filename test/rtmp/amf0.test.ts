@@ -1,8 +1,15 @@
 import fc from "fast-check"
 import { describe, expect, test } from "vitest"
 import { AMF_LIMITS } from "../../src/rtmp/amf-meter.ts"
-import { AmfExternalObject, AmfTypedObject, AmfXml, isAmfRecord } from "../../src/rtmp/amf-value.ts"
-import { type AmfValue, amfField, parseAmf0, serializeAmf0 } from "../../src/rtmp/amf0.ts"
+import {
+  AmfExternalObject,
+  AmfTypedObject,
+  type AmfValue,
+  AmfXml,
+  amfField,
+  isAmfRecord,
+} from "../../src/rtmp/amf-value.ts"
+import { parseAmf0, serializeAmf0 } from "../../src/rtmp/amf0.ts"
 import { hex, toHex } from "../support/bytes.ts"
 import { allowGatewayErrors, gatewayErrorCode } from "../support/errors.ts"
 import { amf0Value, amfValue } from "./amf-arbitrary.ts"

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest"
 import { aggregateMessage } from "../../src/rtmp/aggregate.ts"
-import type { AmfValue } from "../../src/rtmp/amf0.ts"
+import type { AmfValue } from "../../src/rtmp/amf-value.ts"
 import {
   commandMessage,
   controlMessage,

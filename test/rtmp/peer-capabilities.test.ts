@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest"
-import type { AmfValue } from "../../src/rtmp/amf0.ts"
+import type { AmfValue } from "../../src/rtmp/amf-value.ts"
 import {
   isEnhanced,
   listsFourCc,

@@ -1,5 +1,6 @@
 import { concat } from "../../src/media/bytes.ts"
-import { type AmfValue, parseAmf0, serializeAmf0 } from "../../src/rtmp/amf0.ts"
+import type { AmfValue } from "../../src/rtmp/amf-value.ts"
+import { parseAmf0, serializeAmf0 } from "../../src/rtmp/amf0.ts"
 import { ChunkReader } from "../../src/rtmp/chunk-reader.ts"
 import { serializeMessage } from "../../src/rtmp/chunk-writer.ts"
 import { commandMessage, MESSAGE_TYPE, type RtmpMessage } from "../../src/rtmp/message.ts"

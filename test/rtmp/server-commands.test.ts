@@ -1,7 +1,7 @@
 import fc from "fast-check"
 import { describe, expect, test } from "vitest"
 import { GatewayError } from "../../src/errors.ts"
-import type { AmfValue } from "../../src/rtmp/amf0.ts"
+import type { AmfValue } from "../../src/rtmp/amf-value.ts"
 import { serializeMessage } from "../../src/rtmp/chunk-writer.ts"
 import { controlMessage, MESSAGE_TYPE, setPeerBandwidth, userControl } from "../../src/rtmp/message.ts"
 import { RTMP_SERVER_DEFAULTS } from "../../src/rtmp/server-options.ts"

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto"
 import { GatewayError } from "../../errors.ts"
 import type { StreamRegistry } from "../../hub/stream-registry.ts"
-import type { AmfValue } from "../../rtmp/amf0.ts"
+import type { AmfValue } from "../../rtmp/amf-value.ts"
 import { type FlvMedia, FlvPublisher } from "../flv-publisher.ts"
 import { sessionLabel } from "../log.ts"
 import type { PullAttempt } from "./pull-source.ts"

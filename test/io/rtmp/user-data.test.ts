@@ -1,5 +1,6 @@
 import { expect, test } from "vitest"
-import { type AmfValue, parseAmf0, serializeAmf0 } from "../../../src/rtmp/amf0.ts"
+import type { AmfValue } from "../../../src/rtmp/amf-value.ts"
+import { parseAmf0, serializeAmf0 } from "../../../src/rtmp/amf0.ts"
 import { MESSAGE_TYPE } from "../../../src/rtmp/message.ts"
 import { hex } from "../../support/bytes.ts"
 import { testScope } from "../../support/test-scope.ts"
