@@ -196,11 +196,12 @@ async function start(config: Config, logger: Logger, open: Closeable[]): Promise
       pulls.close("the gateway is closing")
       pushes.close("the gateway is closing")
       metrics.close()
+      const rtmpClosed = rtmp.close(timeoutMs)
       registry.close("the gateway is closing")
       await Promise.all([
         recordings.close(timeoutMs),
         http.close(timeoutMs),
-        rtmp.close(timeoutMs),
+        rtmpClosed,
         transport.close("the gateway is closing"),
       ])
       fanout.close()

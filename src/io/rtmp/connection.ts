@@ -87,9 +87,11 @@ export class RtmpConnection {
     return true
   }
 
-  /** Tells the peer that it is over and ends the connection; what does not leave in time is cut. */
+  /**
+   * Tells the peer that the connection is over and ends it; what does not leave in time is cut. Nobody says that the publication was denied: OBS
+   * would not try again.
+   */
   end(reason: string): void {
-    for (const streamId of this.#publishers.keys()) this.#run(() => this.#session.endPublish(streamId, reason))
     for (const streamId of this.#readers.keys()) this.#run(() => this.#session.endPlay(streamId, reason))
     this.#run(() => this.#session.end(reason))
     this.#finish(reason)

@@ -287,7 +287,7 @@ test("closing tells publishers and readers and takes no longer than it may", asy
   const reader = await play(setup)
   await setup.server.close(2_000)
   await Promise.all([publisher.closed, reader.closed])
-  expect(publisher.statusCodes().slice(-2)).toEqual(["NetStream.Publish.Denied", "NetConnection.Connect.Closed"])
+  expect(publisher.statusCodes().slice(-2)).toEqual(["NetStream.Publish.Start", "NetConnection.Connect.Closed"])
   expect(reader.statusCodes().slice(-2)).toEqual(["NetStream.Play.UnpublishNotify", "NetConnection.Connect.Closed"])
   expect(setup.log.filter(({ msg }) => msg === "publisher gone")).toEqual([
     expect.objectContaining({ reason: "the gateway is closing" }),
