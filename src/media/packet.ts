@@ -25,6 +25,8 @@ export interface RtpBatch {
   readonly ptsUs: number
   /** True for the batch with which a keyframe and its parameter sets begin: a viewer can start here. */
   readonly startsKeyframe: boolean
+  /** There where it is known that no other picture refers to this one, so that it can be left out; on all batches of the picture. */
+  readonly isDisposable?: true
   /** With a keyframe of video with B-frames: how many pictures a decoder holds back before it gives the first one. */
   readonly reorderDepth?: number
   /** Size of the picture, on the batch of a keyframe that tells it: mostly its first one, else one soon after. */

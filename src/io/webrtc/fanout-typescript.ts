@@ -6,6 +6,7 @@ import {
   type PacketFanout,
   type SendToOptions,
   type SourceId,
+  type Thinning,
   type TrackId,
   type ViewerId,
   type ViewerTrackStats,
@@ -63,7 +64,7 @@ export class TypeScriptFanout implements PacketFanout {
   send(sourceId: SourceId, batch: RtpBatch): void {
     const source = this.#sources.get(sourceId)
     if (!source) return
-    const { timestamp, ptsUs } = batch
+    const { timestamp, ptsUs, startsKeyframe, isDisposable } = batch
     const packets: LanePacket[] = []
     const payloads: AlignedPayload[] = [] // once for all viewers
     for (const packet of batch.packets) {
@@ -72,7 +73,7 @@ export class TypeScriptFanout implements PacketFanout {
       packets.push(packet)
       payloads.push(alignPayload(packet.payload))
     }
-    const live = { timestamp, ptsUs, packets, payloads }
+    const live = { timestamp, ptsUs, startsKeyframe, isDisposable, packets, payloads }
     let failure: { readonly error: unknown } | undefined
     for (const stream of source.viewers) {
       try {
@@ -88,6 +89,10 @@ export class TypeScriptFanout implements PacketFanout {
     const stream = this.#find(viewerId, trackId)
     if (stream?.source !== undefined) this.#leave(stream)
     stream?.replay(batch, options.sequenceOffset, options.timestamp ?? batch.timestamp)
+  }
+
+  setThinning(viewerId: ViewerId, trackId: TrackId, level: Thinning): void {
+    this.#find(viewerId, trackId)?.setThinning(level)
   }
 
   resend(viewerId: ViewerId, trackId: TrackId, sequenceNumbers: Iterable<number>): number {

@@ -5,6 +5,7 @@ import {
   MAX_PAYLOAD_BYTES,
   PACKETS_WITH_MID,
   RESENDABLE_PACKETS,
+  type Thinning,
   type TrackExtensions,
   type ViewerTrack,
   type ViewerTrackStats,
@@ -12,6 +13,7 @@ import {
 import { ExtensionWriter, type TransportCounter } from "./fanout-extensions.ts"
 import { type LiveSource, SentHistory } from "./fanout-history.ts"
 import { SentNumbers } from "./fanout-numbers.ts"
+import { type ThinnableBatch, TrackThinning } from "./fanout-thinning.ts"
 import type { RemoteAddress } from "./remote-address.ts"
 import { swap32 } from "./srtp/keystream.ts"
 import type { PacketRing } from "./srtp/packet-ring.ts"
@@ -35,8 +37,7 @@ export interface FanoutOutput {
 }
 
 /** A batch for all viewers of a source: packets that fit, each with its payload as the protector takes it. */
-export interface LiveBatch {
-  readonly timestamp: number
+export interface LiveBatch extends ThinnableBatch {
   readonly ptsUs: number
   readonly packets: readonly LanePacket[]
   readonly payloads: readonly AlignedPayload[]
@@ -71,6 +72,10 @@ export class ViewerStream {
   /** What the lane's timestamps became with `sendTo`: late packets of the same pictures come live and need the same. */
   readonly #replayedTimestamps = new Map<number, number>()
   #nextRtxSequence = 0
+  /** The lane's, of what came last. */
+  #pictureTimestamp: number | undefined
+  /** There once something was to be left out. */
+  #thinning: TrackThinning | undefined
 
   constructor(track: ViewerTrack, viewer: SharedViewer, output: FanoutOutput) {
     const { ssrc, timestampOffset = 0, firstSequenceNumber = 0 } = track
@@ -89,7 +94,13 @@ export class ViewerStream {
   }
 
   get stats(): ViewerTrackStats {
-    return { ...this.#stats, nextSequenceNumber: this.#numbers.next }
+    const thinning = this.#thinning
+    return {
+      ...this.#stats,
+      nextSequenceNumber: this.#numbers.next,
+      leftOutCount: thinning?.leftOutCount ?? 0,
+      isWaitingForKeyframe: thinning?.isWaiting ?? false,
+    }
   }
 
   /** Begins to follow a source. */
@@ -97,6 +108,7 @@ export class ViewerStream {
     this.#source = source
     this.#timestampShift = timestampShift
     this.#runsOn = sequenceOffset === undefined
+    this.#thinning?.restart(this.#pictureTimestamp)
     if (sequenceOffset !== undefined) this.#setOffset(sequenceOffset)
   }
 
@@ -107,14 +119,28 @@ export class ViewerStream {
     this.#startEpoch()
   }
 
+  /** Leaves out part of what the source brings. */
+  setThinning(level: Thinning): void {
+    if (this.#thinning === undefined && level === "none") return
+    this.#thinning ??= new TrackThinning(this.#pictureTimestamp)
+    this.#thinning.setLevel(level)
+  }
+
   /** Sends a batch of the source. */
-  sendLive({ packets, payloads, timestamp, ptsUs }: LiveBatch): void {
+  sendLive(batch: LiveBatch): void {
+    const { packets, payloads, timestamp, ptsUs } = batch
+    const [first] = packets
+    if (this.#runsOn && first !== undefined) this.#runOnWith(first.sequenceNumber)
+    const thinning = this.#thinning
+    const isLeftOut = thinning?.leavesOut(batch) ?? false
+    this.#pictureTimestamp = timestamp
     this.#extensions.startBurst()
     let isSent = false
     for (let i = 0; i < packets.length; i++) {
       const packet = packets[i] as LanePacket
-      if (this.#runsOn) this.#runOnWith(packet.sequenceNumber)
-      const sequenceNumber = (packet.sequenceNumber + this.#sequenceOffset) & 0xffff
+      const loss = thinning === undefined ? 0 : thinning.place(packet.sequenceNumber, isLeftOut)
+      if (loss < 0) continue
+      const sequenceNumber = (packet.sequenceNumber + this.#sequenceOffset - loss) & 0xffff
       if (!this.#numbers.take(sequenceNumber)) continue
       this.#sendPacket(sequenceNumber, this.#liveTimestamp(timestamp), packet, payloads[i] as AlignedPayload)
       isSent = true
@@ -141,6 +167,7 @@ export class ViewerStream {
       isSent = true
     }
     if (isSent) this.#markTime(timestamp, batch.ptsUs)
+    this.#pictureTimestamp = batch.timestamp
     this.#keepReplayed()
   }
 
@@ -177,7 +204,9 @@ export class ViewerStream {
 
   #findLive(sequenceNumber: number): { readonly packet: LanePacket; readonly timestamp: number } | undefined {
     if (this.#source === undefined || this.#runsOn || !this.#numbers.isOfEpoch(sequenceNumber)) return undefined
-    const sent = this.#source.history.find((sequenceNumber - this.#sequenceOffset) & 0xffff)
+    const reduced = (sequenceNumber - this.#sequenceOffset) & 0xffff
+    const laneNumber = this.#thinning === undefined ? reduced : this.#thinning.laneNumberOf(reduced)
+    const sent = laneNumber < 0 ? undefined : this.#source.history.find(laneNumber)
     return sent && { packet: sent.packet, timestamp: this.#liveTimestamp(sent.timestamp) }
   }
 
@@ -223,6 +252,8 @@ export class ViewerStream {
   #startEpoch(): void {
     this.#numbers.startEpoch()
     this.#replayedTimestamps.clear()
+    this.#pictureTimestamp = undefined
+    this.#thinning?.restart(undefined)
   }
 
   #markTime(timestamp: number, ptsUs: number): void {

@@ -57,6 +57,12 @@ export interface SendToOptions {
   readonly timestamp?: number
 }
 
+/**
+ * Which pictures of its source a track leaves out: none, those to which no other one refers (`RtpBatch.isDisposable`), all up to the next keyframe,
+ * or all but keyframes.
+ */
+export type Thinning = "none" | "disposable" | "untilKeyframe" | "keyframes"
+
 /** How a viewer's track follows a source. */
 export interface JoinOptions {
   readonly sourceId: SourceId
@@ -81,6 +87,10 @@ export interface ViewerTrackStats {
   readonly nextSequenceNumber: number
   /** The latest timestamp so far, 32 bits, without the track's `timestampOffset`; undefined until a packet was sent. */
   readonly latestTimestamp: number | undefined
+  /** Pictures that thinning left out. */
+  readonly leftOutCount: number
+  /** True while pictures are left out until a keyframe comes, see `setThinning`. */
+  readonly isWaitingForKeyframe: boolean
 }
 
 /**
@@ -113,6 +123,20 @@ export interface PacketFanout {
    * goes on from there, also with packets that come late; `leaveTrack` before the packets of another source.
    */
   sendTo(viewerId: ViewerId, trackId: TrackId, batch: RtpBatch, options: SendToOptions): void
+  /**
+   * From the next picture on, leaves out part of what `send` brings to the viewer's track, which is "none" at first. What `sendTo` brings always goes
+   * out.
+   *
+   * - A picture is all batches of one timestamp in a row, and is sent or left out as a whole: what its first batch says counts. A
+   *   batch with `startsKeyframe` is always sent, and so is what follows of its picture.
+   * - Once a picture was left out that is not disposable, all others are up to the next keyframe, whatever the level is by then. "untilKeyframe" begins
+   *   that at once, and is "none" for the rest. Joining or leaving a source and `sendTo` end this waiting; the level stays.
+   * - The viewer's sequence numbers run on without a gap for what was left out, and timestamps stay what they are. `resend` knows packets by the
+   *   numbers that they were sent with, as long as no more than 128 gaps have been closed after them.
+   * - What the lane lacks keeps its place in the viewer's numbers, and is sent when it comes late; unless it belongs between two packets that were left
+   *   out, of one picture or while waiting for a keyframe.
+   */
+  setThinning(viewerId: ViewerId, trackId: TrackId, level: Thinning): void
   /** Answers a NACK: sends packets again, named by the sequence numbers that the viewer knows. Returns how many were still there. */
   resend(viewerId: ViewerId, trackId: TrackId, sequenceNumbers: Iterable<number>): number
   /** Undefined for a viewer or track that is not known. */

@@ -12,6 +12,8 @@ import { PROFILES } from "./fanout-support.ts"
 /** Every payload is this and then its own number. */
 const MAGIC = Buffer.from("whipstitch")
 const SOURCES = ["high", "low"] as const
+const LEVELS = ["none", "disposable", "untilKeyframe", "keyframes"] as const
+const DISPOSABLE = { isDisposable: true } as const
 const SSRC = 7
 const RTX_SSRC = 8
 
@@ -86,12 +88,19 @@ const number = fc.integer({ min: 0, max: 0xffff })
 /** The right one mostly, as only then packets are sent at all. */
 const offset = fc.oneof({ weight: 3, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: number })
 const action = fc.oneof(
-  fc.record({ type: fc.constant("send" as const), source, count: fc.integer({ min: 1, max: 6 }), skip: fc.nat(3) }),
+  fc.record({
+    type: fc.constant("send" as const),
+    source,
+    count: fc.integer({ min: 1, max: 6 }),
+    skip: fc.nat(3),
+    kind: fc.constantFrom("keyframe" as const, "disposable" as const, "picture" as const),
+  }),
   fc.record({ type: fc.constant("sendOld" as const), source, behind: fc.nat(12), isOther: fc.boolean() }),
   fc.record({ type: fc.constant("join" as const), source, offset, shift: fc.nat(10_000) }),
   fc.record({ type: fc.constant("leave" as const) }),
   fc.record({ type: fc.constant("replay" as const), source, behind: fc.nat(8), offset, timestamp: fc.nat(90_000) }),
   fc.record({ type: fc.constant("joinReplayed" as const), source }),
+  fc.record({ type: fc.constant("thin" as const), level: fc.constantFrom(...LEVELS) }),
   fc.record({ type: fc.constant("resend" as const), behind: fc.array(fc.integer({ min: -3, max: 30 })) }),
 )
 
@@ -108,10 +117,10 @@ class TestLane {
     this.#made = firstPayload
   }
 
-  make(count: number, skip: number): RtpBatch {
+  make(count: number, skip: number, kind: "keyframe" | "disposable" | "picture"): RtpBatch {
     this.#next += skip
     const packets = Array.from({ length: count }, () => this.#packet(this.#next++ & 0xffff))
-    return this.#batch(packets, 1000 + this.#next)
+    return this.#batch(packets, 1000 + this.#next, kind)
   }
 
   /** A packet that was given out already or left out, or another one under its number. */
@@ -125,8 +134,9 @@ class TestLane {
     return this.#batch([before], known.timestamp)
   }
 
-  #batch(packets: LanePacket[], timestamp: number): RtpBatch {
-    const batch = { kind: "video" as const, timestamp, ptsUs: timestamp, startsKeyframe: false, packets }
+  #batch(packets: LanePacket[], timestamp: number, kind?: "keyframe" | "disposable" | "picture"): RtpBatch {
+    const facts = { timestamp, ptsUs: timestamp, startsKeyframe: kind === "keyframe" }
+    const batch = { kind: "video", ...facts, packets, ...(kind === "disposable" && DISPOSABLE) } as const
     this.batches.push(batch)
     return batch
   }
@@ -157,7 +167,8 @@ function run(profile: SrtpProfile, hasRtx: boolean, first: number, actions: read
   let replayedOffset = 0
   const next = () => fanout.stats(id, "video")?.nextSequenceNumber ?? 0
   for (const one of actions) {
-    if (one.type === "send") fanout.send(one.source, lanes[one.source].make(one.count, one.skip))
+    if (one.type === "send") fanout.send(one.source, lanes[one.source].make(one.count, one.skip, one.kind))
+    else if (one.type === "thin") fanout.setThinning(id, "video", one.level)
     else if (one.type === "sendOld") fanout.send(one.source, lanes[one.source].old(one.behind, one.isOther))
     else if (one.type === "leave") fanout.leaveTrack(id, "video")
     else if (one.type === "join") {

@@ -178,6 +178,8 @@ describe.each(IMPLEMENTATIONS.flatMap((one) => PROFILES.map((profile) => ({ ...o
       join(id, 0)
       fanout.send("lane", batch(4, 2, 0xffffffff))
       expect(fanout.stats(id, "video")).toEqual({
+        leftOutCount: 0,
+        isWaitingForKeyframe: false,
         packetCount: 2,
         octetCount: 1200 + 1200,
         resentCount: 0,
