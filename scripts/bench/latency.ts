@@ -1,13 +1,6 @@
-import type { Writable } from "node:stream"
 import type { Browser } from "playwright-core"
-import {
-  CELL_COUNT,
-  CELLS_FILTER,
-  DRAWN_HEIGHT,
-  DRAWN_WIDTH,
-  drawBarcode,
-  readAgeMs,
-} from "../../test/support/barcode.ts"
+import { CELL_COUNT, CELLS_FILTER, readAgeMs } from "../../test/support/barcode.ts"
+import { publishBarcode } from "../../test/support/barcode-publisher.ts"
 import { openPage, startChromium } from "../../test/support/chromium.ts"
 import { startGateway, type TestGateway } from "../../test/support/gateway.ts"
 import { startProcess } from "../../test/support/process.ts"
@@ -36,9 +29,6 @@ interface Ages {
 
 const FPS = 30
 const WARM_UP_S = 3
-const PCM_RATE_HZ = 44_100
-/** What the AAC encoder and its frames hold back, with room to spare. */
-const SOUND_LEAD_MS = 150
 const WAYS: readonly Way[] = [
   { name: "WHIP→WHEP", source: "whip", sink: "whep", srs: [16, 31] },
   { name: "RTMP→WHEP", source: "rtmp", sink: "whep", srs: [11, 28] },
@@ -84,67 +74,13 @@ async function publishFromPage(
   await page.evaluate(`barcode.publish("${gateway.httpUrl}/whip/${stream}", ${options})`)
 }
 
-/**
- * Gray pictures of a quarter of the size and raw sound go down two pipes, in step with one clock; ffmpeg scales and encodes.
- * It holds a picture back until it has sound of that time, so the sound is written a little ahead, and nothing waits.
- */
+/** As an RTMP encoder would. */
 function publishFromEncoder(scope: Scope, url: string, sound: boolean): void {
-  const size = `${DRAWN_WIDTH}x${DRAWN_HEIGHT}`
-  const picture = [
-    "-f",
-    "rawvideo",
-    "-pix_fmt",
-    "gray",
-    "-s",
-    size,
-    "-framerate",
-    `${FPS}`,
-    "-probesize",
-    "32",
-    "-i",
-    "pipe:0",
-  ]
-  const tone = ["-f", "s16le", "-ar", `${PCM_RATE_HZ}`, "-ac", "1", "-probesize", "32", "-i", "pipe:3"]
-  const encoder = startProcess(
-    scope,
-    "ffmpeg",
-    [
-      ...["-hide_banner", "-v", "warning", "-fflags", "nobuffer", ...picture, ...(sound ? tone : [])],
-      ...["-vf", "scale=640:360:flags=neighbor,format=yuv420p"],
-      ...["-c:v", "libx264", "-tune", "zerolatency", "-preset", "ultrafast", "-g", `${FPS}`],
-      ...(sound ? ["-c:a", "aac", "-ac", "2"] : []),
-      ...["-flush_packets", "1", "-f", "flv", url],
-    ],
-    { stdio: ["pipe", "pipe", "pipe", "pipe"] },
-  )
-  const pictures = encoder.child.stdin
-  const samples = encoder.child.stdio[3] as Writable
-  samples.on("error", () => {}) // the encoder ends first
-  const pixels = new Uint8Array(DRAWN_WIDTH * DRAWN_HEIGHT)
-  const startedAt = performance.now()
-  let picturesDrawn = 0
-  let samplesWritten = 0
-  const timer = setInterval(() => {
-    const elapsedMs = performance.now() - startedAt
-    const samplesDue = Math.floor(((elapsedMs + SOUND_LEAD_MS) * PCM_RATE_HZ) / 1000) - samplesWritten
-    if (sound && samplesDue >= PCM_RATE_HZ / 100) {
-      samples.write(toneOf(samplesWritten, samplesDue))
-      samplesWritten += samplesDue
-    }
-    if (elapsedMs < (picturesDrawn * 1000) / FPS) return
-    drawBarcode(pixels, picturesDrawn++)
-    pictures?.write(Buffer.from(pixels))
-  }, 1)
-  scope.defer(() => clearInterval(timer))
-}
-
-/** 16-bit samples of a 1 kHz tone. */
-function toneOf(from: number, count: number): Uint8Array {
-  const wave = Int16Array.from(
-    { length: count },
-    (_, i) => 8_000 * Math.sin(((from + i) * 2 * Math.PI * 1_000) / PCM_RATE_HZ),
-  )
-  return new Uint8Array(wave.buffer)
+  const video = ["-vf", "scale=640:360:flags=neighbor,format=yuv420p", "-c:v", "libx264", "-g", `${FPS}`]
+  const tuning = ["-tune", "zerolatency", "-preset", "ultrafast"]
+  const audio = sound ? ["-c:a", "aac", "-ac", "2"] : []
+  const output = [...video, ...tuning, ...audio, "-flush_packets", "1", "-f", "flv", url]
+  publishBarcode(scope, { fps: FPS, sound, output })
 }
 
 async function watchInPage(scope: Scope, browser: Browser, gateway: TestGateway, stream: string, sound: boolean) {

@@ -75,30 +75,53 @@ window.barcode = (() => {
   }
 
   /** Ages of the pictures that a video element presents over some seconds, in ms, and how many could not be read. */
-  function readAges(seconds, video = document.querySelector("video")) {
+  async function readAges(seconds, video = document.querySelector("video")) {
+    const pictures = await read(video, performance.now() + seconds * 1000)
+    const agesMs = pictures.map(({ ageMs }) => ageMs).filter((ageMs) => ageMs !== undefined)
+    return { agesMs, unreadable: pictures.length - agesMs.length }
+  }
+
+  /**
+   * The pictures that a video element presents from its first one on, for some seconds: when each was seen, by `performance.now()`, and its age,
+   * undefined where it could not be read. None in 15 s is an error.
+   */
+  async function watch(video, seconds) {
+    const first = new Promise((resolve) => video.requestVideoFrameCallback(resolve))
+    const tooLate = new Promise((_, reject) => setTimeout(() => reject(new Error("no picture in 15 s")), 15_000))
+    const reading = read(video, Number.POSITIVE_INFINITY)
+    await Promise.race([first, tooLate])
+    reading.until(performance.now() + seconds * 1000)
+    return reading
+  }
+
+  /** Reads all pictures until a moment, which `until` may set later. */
+  function read(video, endsAt) {
     const canvas = new OffscreenCanvas(COLUMNS, ROWS)
     const context = canvas.getContext("2d", { willReadFrequently: true })
-    return new Promise((resolve) => {
-      const agesMs = []
-      let unreadable = 0
-      const endsAt = performance.now() + seconds * 1000
+    let end = endsAt
+    const reading = new Promise((resolve) => {
+      const pictures = []
       const onFrame = () => {
-        const seenAtMs = nowMs()
-        if (performance.now() >= endsAt) return resolve({ agesMs, unreadable })
+        const seenAt = performance.now()
+        if (seenAt >= end) return resolve(pictures)
         video.requestVideoFrameCallback(onFrame)
-        const scale = video.videoWidth / WIDTH_PX
-        const area = [LEFT_PX, TOP_PX, COLUMNS * CELL_PX, ROWS * CELL_PX].map((px) => px * scale)
-        context.drawImage(video, ...area, 0, 0, COLUMNS, ROWS)
-        const { data } = context.getImageData(0, 0, COLUMNS, ROWS)
-        let bits = 0
-        for (let cell = 0; cell < COLUMNS * ROWS; cell++) if (data[cell * 4 + 1] > 127) bits |= 1 << cell
-        const ticks = bits >>> 4
-        if (checksum(ticks) !== (bits & 15)) unreadable++
-        else agesMs.push(((Math.floor(seenAtMs * 10) - ticks) & 0xfffff) / 10)
+        pictures.push({ seenAt, ageMs: ageOf(video, context, offsetMs + seenAt) })
       }
       video.requestVideoFrameCallback(onFrame)
     })
+    return Object.assign(reading, { until: (later) => (end = later) })
   }
 
-  return { publish, readAges, createStream }
+  function ageOf(video, context, seenAtMs) {
+    const scale = video.videoWidth / WIDTH_PX
+    const area = [LEFT_PX, TOP_PX, COLUMNS * CELL_PX, ROWS * CELL_PX].map((px) => px * scale)
+    context.drawImage(video, ...area, 0, 0, COLUMNS, ROWS)
+    const { data } = context.getImageData(0, 0, COLUMNS, ROWS)
+    let bits = 0
+    for (let cell = 0; cell < COLUMNS * ROWS; cell++) if (data[cell * 4 + 1] > 127) bits |= 1 << cell
+    const ticks = bits >>> 4
+    return checksum(ticks) === (bits & 15) ? ((Math.floor(seenAtMs * 10) - ticks) & 0xfffff) / 10 : undefined
+  }
+
+  return { publish, readAges, watch, createStream }
 })()
