@@ -8,6 +8,7 @@ import { Push, Pushes } from "./config-pushes.ts"
 import { Recordings } from "./config-recording.ts"
 import { Rtmp } from "./config-rtmp.ts"
 import { flag, listOf, positive } from "./config-values.ts"
+import { Video } from "./config-video.ts"
 import { GatewayError } from "./errors.ts"
 import { VIDEO_CODECS } from "./media/codec.ts"
 
@@ -39,8 +40,8 @@ const Media = z.strictObject({
     .describe("what a viewer's link is taken to carry until it reports, for the choice of a simulcast layer"),
   keyframeIntervalMs: positive.default(4_000).describe("WHIP publishers are asked for a keyframe when theirs is older"),
   catchUpBitrateBps: positive
-    .default(20_000_000)
-    .describe("how fast a new viewer gets the pictures since the keyframe"),
+    .default(50_000_000)
+    .describe("how fast a new viewer gets the pictures since the keyframe at most, where its link takes it"),
 })
 
 const Hub = z.strictObject({
@@ -88,6 +89,7 @@ export const Config = z.strictObject({
   hub: Hub.prefault({}),
   access: Access.prefault({}),
   audio: Audio.prefault({}),
+  video: Video.prefault({}),
   minisdp: MiniSdp.prefault({}),
   pull: PullSettings.prefault({}),
   pulls: Pulls,

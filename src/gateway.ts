@@ -22,6 +22,7 @@ import { Recordings } from "./io/recording/recordings.ts"
 import { readCaFile } from "./io/rtmp/ca-file.ts"
 import { connectRtmp } from "./io/rtmp/client.ts"
 import { startRtmpServer } from "./io/rtmp/server.ts"
+import { VideoPolicies } from "./io/video/video-policies.ts"
 import { TypeScriptFanout } from "./io/webrtc/fanout-typescript.ts"
 import { resolvePublicAddresses } from "./io/webrtc/public-addresses.ts"
 import { reportReachability } from "./io/webrtc/self-test.ts"
@@ -73,11 +74,13 @@ async function start(config: Config, logger: Logger, open: Closeable[]): Promise
 
   const transcoders = new WasmTranscoders({ maxPendingFrames: MAX_PENDING_AUDIO_FRAMES })
   open.push(transcoders)
+  const videoPolicies = new VideoPolicies(config.video, logger)
+  open.push(videoPolicies)
   const registry = new StreamRegistry(
     (stream) => {
       const onAudioError = (error: Error) =>
         logger.warn({ stream, reason: error.message }, "sound was lost in transcoding")
-      return createLaneConverters({ transcoders, ...config.audio, onAudioError })
+      return createLaneConverters({ transcoders, ...config.audio, onAudioError, video: videoPolicies.of(stream) })
     },
     config.hub,
     onBug,
@@ -205,7 +208,7 @@ async function start(config: Config, logger: Logger, open: Closeable[]): Promise
         transport.close("the gateway is closing"),
       ])
       fanout.close()
-      await Promise.all([permissions.close(), transcoders.close()])
+      await Promise.all([permissions.close(), transcoders.close(), videoPolicies.close()])
     }),
   }
 }

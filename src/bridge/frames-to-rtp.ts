@@ -1,5 +1,6 @@
 import { GatewayError } from "../errors.ts"
 import type { VideoCodec } from "../media/codec.ts"
+import { DisposablePictures } from "../media/disposable.ts"
 import type { OpusFrame, VideoFrame, VideoTrack } from "../media/frame.ts"
 import { parseOpusToc } from "../media/opus.ts"
 import { CLOCK_RATE_HZ, type LanePacket, type RtpBatch } from "../media/packet.ts"
@@ -27,6 +28,7 @@ export interface VideoFramesToRtpCounters {
 export class VideoFramesToRtp {
   readonly counters: VideoFramesToRtpCounters = { refusedFrames: 0 }
   readonly #packetizer: VideoPacketizer
+  readonly #disposable = new DisposablePictures()
   #sequenceNumber: number
   #lastTicks: number | undefined
   #offsetTicks = 0
@@ -46,6 +48,7 @@ export class VideoFramesToRtp {
   /** Returns the frame's packets, or undefined where it is left out (`counters` says why). */
   push(frame: VideoFrame): RtpBatch | undefined {
     const payloads = this.#packetize(frame)
+    const isDisposable = this.#disposable.isDisposable(frame)
     const { track, isKeyframe, ptsUs, dtsUs } = frame
     const { reorderDepth } = this.#packetizer
     // Without reordering a decoder shows pictures at once, whatever delay the publisher states.
@@ -66,6 +69,7 @@ export class VideoFramesToRtp {
       startsKeyframe: isKeyframe,
       ...(isKeyframe && { widthPx: track.widthPx, heightPx: track.heightPx }),
       ...(isKeyframe && reorderDepth > 0 && { reorderDepth }),
+      ...(isDisposable && { isDisposable }),
       packets,
     }
   }

@@ -3,7 +3,8 @@ import type { Converter } from "../hub/lane.ts"
 import type { LaneConverters } from "../hub/stream-lanes.ts"
 import { serializeAacLcConfig } from "../media/aac.ts"
 import type { AacFrame, AacTrack, OpusFrame, OpusTrack } from "../media/frame.ts"
-import { OpusFramesToRtp, VideoFramesToRtp } from "./frames-to-rtp.ts"
+import { VideoFramesToPackets, type VideoToPacketsOptions } from "./frames-to-packets.ts"
+import { OpusFramesToRtp } from "./frames-to-rtp.ts"
 import { OpusRtpToFrames, VideoRtpToFrames } from "./rtp-to-frames.ts"
 
 /** What the converters of a stream work with. */
@@ -11,6 +12,8 @@ export interface LaneConverterOptions {
   readonly transcoders: AudioTranscoders
   readonly opusBitrateBps: number
   readonly aacBitrateBps: number
+  /** Left out, B-frames are dealt with by `auto`, and nothing is transcoded. */
+  readonly video?: VideoToPacketsOptions
   /** Sound that could not be transcoded, once a second at most. */
   readonly onAudioError: (error: Error) => void
 }
@@ -18,7 +21,8 @@ export interface LaneConverterOptions {
 /** Joins the wire formats and the audio transcoders to the lanes of a stream. */
 export function createLaneConverters(options: LaneConverterOptions): LaneConverters {
   return {
-    videoFramesToPackets: (codec, emit, previous) => convertEach(new VideoFramesToRtp(codec, previous), emit),
+    videoFramesToPackets: (codec, emit, previous) =>
+      new VideoFramesToPackets(codec, emit, previous, options.video ?? WITHOUT_TRANSCODING),
     opusFramesToPackets: (emit, previous) => convertEach(new OpusFramesToRtp(previous), emit),
     videoPacketsToFrames: (codec, emit) => convertMany(new VideoRtpToFrames(codec), emit),
     opusPacketsToFrames: (emit) => convertMany(new OpusRtpToFrames(), emit),
@@ -100,3 +104,5 @@ function opusToAac(emit: (frame: AacFrame) => void, options: LaneConverterOption
   )
   return { push: ({ ptsUs, data }) => transcoder.push({ ptsUs, data }), close: () => transcoder.close() }
 }
+
+const WITHOUT_TRANSCODING: VideoToPacketsOptions = { policy: "auto", transcode: () => undefined }

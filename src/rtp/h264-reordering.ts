@@ -18,6 +18,16 @@ export class ReorderDepth {
     }
   }
 
+  /** The depth that the presentation times have shown so far, whatever the parameter sets say. */
+  get measured(): number {
+    return this.#measured
+  }
+
+  /** What the parameter sets say; undefined where they do not. */
+  get declared(): number | undefined {
+    return this.#declared
+  }
+
   /** Takes the next frame in decoding order; returns the depth as it is known by then. */
   push({ dtsUs, ptsUs, isKeyframe }: { dtsUs: number; ptsUs: number; isKeyframe: boolean }): number {
     if (isKeyframe) this.#ptsUs = []
@@ -49,6 +59,16 @@ export function reorderingParameterSets(track: H264Track, reorderDepth: number):
   while (usedIds.has(freeId)) freeId--
   const copy = last === undefined || freeId < 0 ? [] : [withSpsId(last, freeId)]
   return [...rewritten, ...track.pps, ...copy]
+}
+
+/** Whether a decoder can be told to hold back so many pictures: false where an SPS says less, or cannot be written anew. */
+export function canTellReorderDepth(track: H264Track, reorderDepth: number): boolean {
+  const sets = readable(track.sps)
+  return sets.length > 0 && sets.every(({ sps }) => toldDepth(sps, reorderDepth) >= reorderDepth)
+}
+
+function toldDepth(sps: Uint8Array, reorderDepth: number): number {
+  return parseSps(withReorderFrames(sps, reorderDepth)).maxReorderFrames ?? 0
 }
 
 /** Without those that no decoder could read either. */
