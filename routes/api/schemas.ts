@@ -80,8 +80,14 @@ export const SessionSummary = z
       .int()
       .optional()
       .openapi({ description: "as RTCP counts: packets that come twice make up for lost ones" }),
+    droppedPackets: count
+      .optional()
+      .openapi({
+        description: "from a publisher, but malformed, forged, too long, seen before, or of nothing that was agreed on",
+      }),
     droppedFrames: count.optional().openapi({ description: "left out because the receiver was too slow" }),
     roundTripMs: z.number().optional(),
+    jitterMs: z.number().optional().openapi({ description: "of the arrival of packets, as RTCP counts it" }),
     layer: z.string().optional().openapi({ description: "the simulcast layer that a viewer gets" }),
   })
   .readonly()

@@ -14,8 +14,9 @@ export interface RtpToFramesOptions extends ReorderBufferOptions, DepacketizerOp
 
 /**
  * Makes video frames from the packets lane. Packets in order go through at once; behind a gap they wait for a
- * retransmission within the bounds of the reorder buffer, and a picture that stays incomplete is discarded. The first frame is a
- * keyframe. Frames carry the `ptsUs` of the batch that began them, without its jitter (`PictureTimes`), and a decoding time found by
+ * retransmission within the bounds of the reorder buffer, and a picture that stays incomplete is discarded. The pictures after it refer to it, as
+ * far as anybody can tell, and would be decoded into something that was never filmed: so they are left out too, up to the next keyframe. The first frame
+ * is one. Frames carry the `ptsUs` of the batch that began them, without its jitter (`PictureTimes`), and a decoding time found by
  * `DecodingTimes`.
  */
 export class VideoRtpToFrames {
@@ -23,7 +24,9 @@ export class VideoRtpToFrames {
   readonly #depacketizer: VideoDepacketizer
   readonly #pictureTimes = new PictureTimes()
   readonly #decodingTimes = new DecodingTimes()
-  #hasKeyframe = false
+  /** All that pictures may refer to has come. */
+  #isWhole = false
+  #skippedFrames = 0
   #latestPtsUs = Number.NEGATIVE_INFINITY
 
   constructor(codec: VideoCodec, options: RtpToFramesOptions = {}) {
@@ -38,7 +41,7 @@ export class VideoRtpToFrames {
 
   /** What was lost or could not be used. */
   get counters() {
-    return { ...this.#reorder.counters, ...this.#depacketizer.counters }
+    return { ...this.#reorder.counters, ...this.#depacketizer.counters, skippedFrames: this.#skippedFrames }
   }
 
   /** Takes a batch and returns the frames that it completes. Without a clock at hand the stream's timeline serves as one. */
@@ -59,10 +62,17 @@ export class VideoRtpToFrames {
   }
 
   #depacketize(released: readonly Released<VideoPacket>[], frames: VideoFrame[]): void {
+    const { counters } = this.#depacketizer
     for (const { item } of released) {
-      for (const { track, ptsUs: sourceUs, isKeyframe, units } of this.#depacketizer.push(item)) {
-        this.#hasKeyframe ||= isKeyframe
-        if (!this.#hasKeyframe) continue
+      const damages = counters.lostPackets + counters.discardedUnits
+      const pictures = this.#depacketizer.push(item)
+      if (counters.lostPackets + counters.discardedUnits !== damages) this.#isWhole = false
+      for (const { track, ptsUs: sourceUs, isKeyframe, units } of pictures) {
+        this.#isWhole ||= isKeyframe
+        if (!this.#isWhole) {
+          this.#skippedFrames++
+          continue
+        }
         const ptsUs = this.#pictureTimes.next(sourceUs)
         const dtsUs = this.#decodingTimes.next(ptsUs)
         frames.push({ track, dtsUs, ptsUs: this.#presentAfter(dtsUs, ptsUs), isKeyframe, units })

@@ -16,9 +16,13 @@ export interface SessionFacts {
   readonly bitrateBps: number
   readonly packets?: number
   readonly lostPackets?: number
+  /** From a publisher, but of no use: malformed, forged, too long, seen before, or of nothing that was agreed on. */
+  readonly droppedPackets?: number
   /** Left out because the receiver was too slow. */
   readonly droppedFrames?: number
   readonly roundTripMs?: number
+  /** Interarrival jitter of RTP (RFC 3550 section 6.4.1), of the worst track. */
+  readonly jitterMs?: number
   /** The simulcast layer that a viewer gets. */
   readonly layer?: string
   /** `CODEC_TITLES` of what the session carries. */

@@ -9,7 +9,7 @@ export interface NackGeneratorOptions {
   readonly maxTries?: number
   /** Age at which a missing packet is given up; no more than receivers wait. */
   readonly giveUpMs?: number
-  /** A keyframe that does not come is asked for again after this time. */
+  /** Between two wishes for a keyframe lies this time at least, whether one came or not. */
   readonly keyframeRetryMs?: number
 }
 
@@ -23,7 +23,8 @@ export interface NackRequest {
 
 /**
  * Decides which packets of one SSRC to ask for again (RFC 4585 section 6.2.1). A missing number is asked for after a moment for
- * reordering, again after each round trip, and given up in time; what is given up calls for a keyframe, until one comes.
+ * reordering, again after each round trip, and given up in time; what is given up calls for a keyframe, until one comes. One that has begun
+ * makes all that is missing before it needless.
  */
 export class NackGenerator {
   readonly #maxMissing: number
@@ -31,9 +32,10 @@ export class NackGenerator {
   readonly #maxTries: number
   readonly #giveUpMs: number
   readonly #keyframeRetryMs: number
-  readonly #missing = new Map<number, { readonly sinceMs: number; dueMs: number; tries: number }>()
+  readonly #missing = new Map<number, MissingPacket>()
   #highest: number | undefined
-  #keyframeDueMs: number | undefined
+  #keyframeWantedMs: number | undefined
+  #keyframeAskedMs = Number.NEGATIVE_INFINITY
 
   constructor(options: NackGeneratorOptions = {}) {
     this.#maxMissing = options.maxMissing ?? 256
@@ -50,35 +52,41 @@ export class NackGenerator {
     return next === Number.POSITIVE_INFINITY ? undefined : next
   }
 
-  /** Notes a packet, retransmitted ones included. */
-  onPacket(sequenceNumber: number, nowMs: number): void {
+  /** Notes a packet, retransmitted ones included; returns for how long it had been asked for, undefined where it had not been. */
+  onPacket(sequenceNumber: number, nowMs: number): number | undefined {
     if (this.#highest === undefined) {
       this.#highest = sequenceNumber
-      return
+      return undefined
     }
     const extended = unwrapU16(sequenceNumber, this.#highest)
-    if (this.#missing.delete(extended) || extended <= this.#highest - MAX_JUMP) {
-      if (extended <= this.#highest - MAX_JUMP) this.#startOver(extended, nowMs)
-      return
+    const missing = this.#missing.get(extended)
+    if (missing !== undefined) {
+      this.#missing.delete(extended)
+      return missing.askedMs === undefined ? undefined : nowMs - missing.askedMs
+    }
+    if (extended <= this.#highest - MAX_JUMP) {
+      this.#startOver(extended, nowMs)
+      return undefined
     }
     const gap = extended - this.#highest - 1
     if (gap > this.#maxMissing - this.#missing.size) this.#startOver(extended, nowMs)
     for (let lost = this.#highest + 1; lost < extended; lost++) {
-      this.#missing.set(lost, { sinceMs: nowMs, dueMs: nowMs + this.#reorderMs, tries: 0 })
+      this.#missing.set(lost, { sinceMs: nowMs, dueMs: nowMs + this.#reorderMs, askedMs: undefined, tries: 0 })
     }
     this.#highest = Math.max(this.#highest, extended)
+    return undefined
   }
 
   /** A keyframe begins with this packet: nothing before it is needed any more, and no other keyframe. */
   onKeyframe(sequenceNumber: number): void {
-    this.#keyframeDueMs = undefined
+    this.#keyframeWantedMs = undefined
     const first = unwrapU16(sequenceNumber, this.#highest ?? sequenceNumber)
     for (const missing of this.#missing.keys()) if (missing < first) this.#missing.delete(missing)
   }
 
   /** Something that no retransmission can mend was lost elsewhere, or a viewer asks: a keyframe is needed. */
   wantKeyframe(nowMs: number): void {
-    this.#keyframeDueMs ??= nowMs
+    this.#keyframeWantedMs ??= nowMs
   }
 
   /** Returns what is due now; the round trip time paces repetitions. */
@@ -93,12 +101,18 @@ export class NackGenerator {
         continue
       }
       packet.tries++
+      packet.askedMs ??= nowMs
       packet.dueMs = Math.min(nowMs + retryMs, Math.max(packet.sinceMs + this.#giveUpMs, nowMs + 1))
       sequenceNumbers.push(extended & 0xffff)
     }
     const wantsKeyframe = this.#keyframeDueMs !== undefined && this.#keyframeDueMs <= nowMs
-    if (wantsKeyframe) this.#keyframeDueMs = nowMs + this.#keyframeRetryMs
+    if (wantsKeyframe) this.#keyframeAskedMs = nowMs
     return { sequenceNumbers, wantsKeyframe }
+  }
+
+  get #keyframeDueMs(): number | undefined {
+    if (this.#keyframeWantedMs === undefined) return undefined
+    return Math.max(this.#keyframeWantedMs, this.#keyframeAskedMs + this.#keyframeRetryMs)
   }
 
   #startOver(extended: number, nowMs: number): void {
@@ -106,6 +120,14 @@ export class NackGenerator {
     this.#highest = extended
     this.wantKeyframe(nowMs)
   }
+}
+
+interface MissingPacket {
+  readonly sinceMs: number
+  dueMs: number
+  /** When it was asked for first. */
+  askedMs: number | undefined
+  tries: number
 }
 
 const MAX_JUMP = 3_000

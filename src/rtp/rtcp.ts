@@ -1,6 +1,12 @@
 import { GatewayError } from "../errors.ts"
 import { ByteReader, ByteWriter } from "../media/bytes.ts"
 import {
+  EXTENDED_REPORT,
+  type ExtendedReport,
+  parseExtendedReport,
+  writeExtendedReport,
+} from "./rtcp-extended-report.ts"
+import {
   FIR,
   NACK,
   PAYLOAD_FEEDBACK,
@@ -26,7 +32,7 @@ import {
 } from "./rtcp-report.ts"
 import { TRANSPORT_WIDE } from "./rtcp-transport-feedback.ts"
 
-/** A packet that is not understood (APP, XR and what is yet to come). */
+/** A packet that is not understood (APP and what is yet to come). */
 export interface UnknownRtcp {
   readonly type: "unknown"
   readonly packetType: number
@@ -37,7 +43,7 @@ export interface UnknownRtcp {
 }
 
 /** One packet of a compound RTCP datagram. */
-export type RtcpPacket = RtcpReport | RtcpFeedback | UnknownRtcp
+export type RtcpPacket = RtcpReport | RtcpFeedback | ExtendedReport | UnknownRtcp
 
 /**
  * Parses a compound or reduced-size RTCP datagram (RFC 3550 section 6, RFC 4585, RFC 5506) that is decrypted already. Throws
@@ -102,6 +108,8 @@ function parseKnown(packetType: number, count: number, body: ByteReader): RtcpPa
       return parseTransportLayerFeedback(body, count)
     case PAYLOAD_FEEDBACK:
       return parsePayloadFeedback(body, count)
+    case EXTENDED_REPORT:
+      return parseExtendedReport(body)
     default:
       return undefined
   }
@@ -117,6 +125,9 @@ function writeBody(packet: RtcpPacket, body: ByteWriter): { packetType: number; 
       return { packetType: SDES, count: writeReport(packet, body) }
     case "bye":
       return { packetType: BYE, count: writeReport(packet, body) }
+    case "extended_report":
+      writeExtendedReport(packet, body)
+      return { packetType: EXTENDED_REPORT, count: 0 }
     case "unknown":
       body.bytes(packet.body)
       return { packetType: packet.packetType, count: packet.count }

@@ -27,3 +27,15 @@ export function frame(type: keyof typeof NAL, ptsFrames: number, dtsFrames = pts
     units: [slice(NAL[type], sizeBytes)],
   }
 }
+
+/** What may be shown of pictures of which some are hurt: each run from a keyframe on, up to the first one that is. */
+export function decodable<T extends { readonly isKeyframe: boolean }>(
+  pictures: readonly T[],
+  isHurt: (one: T, index: number) => boolean,
+): T[] {
+  let isWhole = false
+  return pictures.filter((one, index) => {
+    isWhole = (isWhole || one.isKeyframe) && !isHurt(one, index)
+    return isWhole
+  })
+}

@@ -101,3 +101,26 @@ test("over a lossy link with retransmissions nearly everything comes", () => {
   expect(missing.size).toBe(0)
   expect(nack.poll(10_000)).toEqual(NOTHING)
 })
+
+test("says of a packet for how long it had been asked for", () => {
+  const nack = new NackGenerator({ reorderMs: 5 })
+  nack.onPacket(1, 0)
+  nack.onPacket(4, 0)
+  expect(nack.onPacket(2, 3)).toBeUndefined()
+  nack.poll(10, 40)
+  nack.poll(60, 40)
+  expect(nack.onPacket(3, 95)).toBe(85)
+  expect(nack.onPacket(3, 96)).toBeUndefined()
+})
+
+test("wants no keyframe soon after it wanted one, even if one has come", () => {
+  const nack = new NackGenerator({ keyframeRetryMs: 500 })
+  nack.onPacket(1, 0)
+  const wishesMs = []
+  for (let nowMs = 0; nowMs < 2_000; nowMs += 20) {
+    if (nowMs % 100 === 0) nack.wantKeyframe(nowMs)
+    if (nack.poll(nowMs).wantsKeyframe) wishesMs.push(nowMs)
+    if (nowMs % 100 === 60) nack.onKeyframe(1)
+  }
+  expect(wishesMs).toEqual([0, 500, 1_000, 1_500])
+})

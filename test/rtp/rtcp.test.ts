@@ -79,6 +79,28 @@ const PACKETS: { name: string; bytes: string; packet: RtcpPacket }[] = [
     packet: { type: "remb", senderSsrc: 1, bitrateBps: 1_000_000, ssrcs: [2, 3] },
   },
   {
+    name: "a receiver's reference time",
+    bytes: "80cf 0004 00000001 0400 0002 e0000000 80000000",
+    packet: {
+      type: "extended_report",
+      senderSsrc: 1,
+      referenceTime: { ntpSeconds: 0xe0000000, ntpFraction: 0x80000000 },
+      answers: [],
+    },
+  },
+  {
+    name: "the answers to reference times",
+    bytes: "80cf 0008 00000001 0500 0006 00000002 aabbccdd 00010000 00000003 00000000 00000000",
+    packet: {
+      type: "extended_report",
+      senderSsrc: 1,
+      answers: [
+        { ssrc: 2, lastSr: 0xaabbccdd, delaySinceLastSr: 0x10000 },
+        { ssrc: 3, lastSr: 0, delaySinceLastSr: 0 },
+      ],
+    },
+  },
+  {
     name: "an unknown packet",
     bytes: "85cc 0001 01020304",
     packet: { type: "unknown", packetType: 204, count: 5, body: hex("01020304") },
@@ -180,4 +202,12 @@ test("no datagram makes it throw anything but GatewayError, and what it reads it
     }),
     { numRuns: 3_000 },
   )
+})
+
+test("an extended report keeps what is known among blocks that are not, and one that is cut off is refused", () => {
+  const blocks = "0700 0001 01020304 0500 0003 00000002 aabbccdd 00010000 0400 0000"
+  const [report] = parseRtcp(hex(`80cf 0008 00000001 ${blocks}`))
+  const answers = [{ ssrc: 2, lastSr: 0xaabbccdd, delaySinceLastSr: 0x10000 }]
+  expect(report).toEqual({ type: "extended_report", senderSsrc: 1, answers })
+  expect(gatewayErrorCode(() => parseRtcp(hex("80cf 0003 00000001 0500 0003 00000002")))).toBe("rtcp.packet")
 })

@@ -7,8 +7,11 @@ import type { StreamRegistry } from "../../hub/stream-registry.ts"
 import { CODEC_TITLES } from "../../media/codec.ts"
 import { RateMeter } from "../../media/rate-meter.ts"
 import { readTransportSequenceNumber } from "../../rtp/header-extension.ts"
+import { unixUsToNtp } from "../../rtp/ntp.ts"
 import { parseRtpPacket, type RtpPacket } from "../../rtp/packet.ts"
+import { ReceiverRoundTrip } from "../../rtp/round-trip.ts"
 import { parseRtcp, type RtcpPacket, serializeRtcp } from "../../rtp/rtcp.ts"
+import type { ExtendedReport } from "../../rtp/rtcp-extended-report.ts"
 import { PublisherClock } from "../../rtp/timeline-clock.ts"
 import { TransportFeedbackRecorder } from "../../rtp/transport-feedback.ts"
 import type { AnsweredMedia } from "../../sdp/answer.ts"
@@ -52,11 +55,14 @@ export class WhipPublisher implements PublisherSession {
   readonly #localSsrc = randomInt(1, 2 ** 32)
   readonly #startedAtMs: number
   readonly #rate = new RateMeter()
+  readonly #roundTrip = new ReceiverRoundTrip()
   readonly #transportCcId: number | undefined
   #transportFeedback: TransportFeedbackRecorder | undefined
   #reportTimer: NodeJS.Timeout | undefined
   #feedbackTimer: NodeJS.Timeout | undefined
   #lastMediaMs: number
+  /** Packets of payload types and layers that were not agreed on. */
+  #strayPackets = 0
   readonly #goneSsrcs = new Set<number>()
   #wasConnected = false
   #isEnded = false
@@ -117,7 +123,8 @@ export class WhipPublisher implements PublisherSession {
     this.#recordArrival(packet, arrivalUs)
     const route = this.#demux.route(packet)
     const track = this.#tracks.find(({ kind, rid }) => kind === route?.media.kind && rid === route.rid)
-    track?.push(packet, arrivalUs)
+    if (track === undefined) this.#strayPackets++
+    else track.push(packet, arrivalUs)
   }
 
   /** Takes a decrypted compound packet. Throws `rtcp.packet`. */
@@ -125,6 +132,7 @@ export class WhipPublisher implements PublisherSession {
     const arrivalUs = this.#stream.timelineUs(this.#options.nowMs())
     for (const packet of parseRtcp(compound)) {
       if (packet.type === "sender_report") for (const track of this.#tracks) track.onSenderReport(packet, arrivalUs)
+      else if (packet.type === "extended_report") this.#onAnswers(packet)
       else if (packet.type === "bye" && this.#options.endsOnBye) this.#onBye(packet.ssrcs)
     }
   }
@@ -153,6 +161,8 @@ export class WhipPublisher implements PublisherSession {
     const { remote, stats } = this.#options.peer
     const sum = (count: (totals: WhipTrack["totals"]) => number) =>
       this.#tracks.reduce((total, track) => total + count(track.totals), 0)
+    const roundTripMs = this.#roundTrip.ms
+    const jittersMs = this.#tracks.map(({ jitterMs }) => jitterMs).filter((jitterMs) => jitterMs !== undefined)
     return {
       remoteAddress: remote.isKnown ? `${remote.address}:${remote.port}` : undefined,
       transport: remote.transport,
@@ -161,6 +171,9 @@ export class WhipPublisher implements PublisherSession {
       bitrateBps: this.#rate.bitrateBps(nowMs),
       packets: sum((totals) => totals.packets),
       lostPackets: sum((totals) => totals.lost),
+      droppedPackets: stats.droppedPackets + this.#strayPackets + sum((totals) => totals.dropped),
+      ...(roundTripMs !== undefined && { roundTripMs }),
+      ...(jittersMs.length > 0 && { jitterMs: Math.max(...jittersMs) }),
       codecs: this.#options.media.map(({ codec }) => CODEC_TITLES[codec]),
     }
   }
@@ -173,6 +186,7 @@ export class WhipPublisher implements PublisherSession {
       rid,
       emit: (batch) => this.#stream.pushPackets(batch, rid),
       clock,
+      roundTrip: this.#roundTrip,
       previous: lane.last,
       localSsrc: this.#localSsrc,
       keyframeIntervalMs: this.#options.keyframeIntervalMs,
@@ -185,6 +199,12 @@ export class WhipPublisher implements PublisherSession {
     const sources = this.#tracks.map(({ ssrc }) => ssrc).filter((ssrc) => ssrc !== undefined)
     for (const ssrc of sources) if (ssrcs.includes(ssrc)) this.#goneSsrcs.add(ssrc)
     if (ssrcs.length === 0 || sources.every((ssrc) => this.#goneSsrcs.has(ssrc))) this.end("the publisher said BYE")
+  }
+
+  /** The sender's answers to our reference times. */
+  #onAnswers({ answers }: ExtendedReport): void {
+    const nowUs = this.#options.nowMs() * 1000
+    for (const answer of answers) if (answer.ssrc === this.#localSsrc) this.#roundTrip.onAnswer(answer, nowUs)
   }
 
   /** All packets count, also those that no track takes: probes for bandwidth are padding without a rid. */
@@ -214,6 +234,9 @@ export class WhipPublisher implements PublisherSession {
     const nowUs = this.#stream.timelineUs(this.#options.nowMs())
     const reports = this.#tracks.map((track) => track.report(nowUs)).filter((report) => report !== undefined)
     const packets: RtcpPacket[] = [{ type: "receiver_report", senderSsrc: this.#localSsrc, reports }]
+    // Nobody but us reads it, so it may be of any clock.
+    const referenceTime = unixUsToNtp(this.#options.nowMs() * 1000)
+    packets.push({ type: "extended_report", senderSsrc: this.#localSsrc, referenceTime, answers: [] })
     if (reports.length > 0) {
       packets.push({
         type: "remb",

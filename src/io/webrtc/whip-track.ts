@@ -6,6 +6,7 @@ import { NackGenerator } from "../../rtp/nack-generator.ts"
 import type { RtpPacket } from "../../rtp/packet.ts"
 import { ReceiverStatistics } from "../../rtp/receiver-statistics.ts"
 import { RedReceiver } from "../../rtp/red-receiver.ts"
+import type { ReceiverRoundTrip } from "../../rtp/round-trip.ts"
 import type { RtcpPacket } from "../../rtp/rtcp.ts"
 import type { SenderReport } from "../../rtp/rtcp-report.ts"
 import { type PublisherClock, TimelineClock } from "../../rtp/timeline-clock.ts"
@@ -19,6 +20,8 @@ export interface WhipTrackOptions {
   /** Takes the batches for the lane. */
   readonly emit: (batch: RtpBatch) => void
   readonly clock: PublisherClock
+  /** Of the path that all tracks of the publisher share. */
+  readonly roundTrip: ReceiverRoundTrip
   /** The lane's last batch before this publisher. */
   readonly previous: RtpBatch | undefined
   /** Our SSRC in feedback. */
@@ -36,9 +39,11 @@ export interface WhipTrackOptions {
 export class WhipTrack {
   readonly kind: "audio" | "video"
   readonly rid: string | undefined
-  readonly totals = { packets: 0, bytes: 0, retransmitted: 0, lost: 0 }
+  /** `dropped`: packets that have no place in the lane, `nacked`: numbers asked for again, `plis`: keyframes asked for. */
+  readonly totals = { packets: 0, bytes: 0, retransmitted: 0, lost: 0, dropped: 0, nacked: 0, plis: 0 }
   readonly #media: AnsweredMedia
   readonly #clock: PublisherClock
+  readonly #roundTrip: ReceiverRoundTrip
   readonly #localSsrc: number
   readonly #keyframeIntervalMs: number
   readonly #wishes: "pli" | "fir"
@@ -50,12 +55,14 @@ export class WhipTrack {
   /** SSRCs of sources before, of media and retransmissions; the latest is the last. */
   readonly #retiredSsrcs: number[] = []
 
-  constructor({ media, rid, emit, clock, previous, localSsrc, keyframeIntervalMs, wishes }: WhipTrackOptions) {
+  constructor(options: WhipTrackOptions) {
+    const { media, rid, emit, clock, roundTrip, previous, localSsrc, keyframeIntervalMs, wishes } = options
     this.kind = media.kind
     this.rid = rid
     this.#emit = emit
     this.#media = media
     this.#clock = clock
+    this.#roundTrip = roundTrip
     this.#localSsrc = localSsrc
     this.#keyframeIntervalMs = keyframeIntervalMs
     this.#wishes = wishes
@@ -68,10 +75,17 @@ export class WhipTrack {
     return this.#source?.statistics.ssrc
   }
 
+  /** Interarrival jitter of the source, in ms; undefined before its first packet. */
+  get jitterMs(): number | undefined {
+    const ticks = this.#source?.statistics.jitterTicks
+    return ticks === undefined ? undefined : (ticks * 1000) / CLOCK_RATE_HZ[this.kind]
+  }
+
   /** Takes a packet of this section and layer; `arrivalUs` is on the stream's timeline. */
   push(packet: RtpPacket, arrivalUs: number): void {
     this.totals.bytes += packet.payload.length
-    if (packet.payloadType === this.#media.rtxPayloadType) this.#pushRetransmission(packet, arrivalUs)
+    if (packet.payload.length > MAX_PAYLOAD_BYTES) this.totals.dropped++
+    else if (packet.payloadType === this.#media.rtxPayloadType) this.#pushRetransmission(packet, arrivalUs)
     else this.#pushMedia(packet, arrivalUs)
   }
 
@@ -94,7 +108,9 @@ export class WhipTrack {
     const { nack, statistics, lastKeyframeMs, lastArrivalUs } = this.#source
     const isSending = this.rid === undefined || nowMs - lastArrivalUs / 1000 < KEYFRAME_PATIENCE_MS
     if (isSending && nowMs - lastKeyframeMs > this.#keyframeIntervalMs) nack.wantKeyframe(nowMs)
-    const { sequenceNumbers, wantsKeyframe } = nack.poll(nowMs)
+    const { sequenceNumbers, wantsKeyframe } = nack.poll(nowMs, this.#roundTrip.ms)
+    this.totals.nacked += sequenceNumbers.length
+    if (wantsKeyframe) this.totals.plis++
     const target = { senderSsrc: this.#localSsrc, mediaSsrc: statistics.ssrc }
     const packets: RtcpPacket[] = []
     if (sequenceNumbers.length > 0) packets.push({ type: "nack", ...target, sequenceNumbers })
@@ -123,7 +139,10 @@ export class WhipTrack {
 
   #pushMedia(packet: RtpPacket, arrivalUs: number): void {
     if (this.#source?.statistics.ssrc !== packet.ssrc) {
-      if (this.#isLeftover(packet.ssrc, arrivalUs)) return
+      if (this.#isLeftover(packet.ssrc, arrivalUs)) {
+        this.totals.dropped++
+        return
+      }
       this.#startSource(packet.ssrc, arrivalUs / 1000)
     }
     const source = this.#source as Source
@@ -136,11 +155,14 @@ export class WhipTrack {
 
   /** Which SSRC retransmissions have is said by the offer or not at all, so the first one of each source tells. */
   #pushRetransmission(packet: RtpPacket, arrivalUs: number): void {
-    const source = this.#source
-    if (source === undefined || this.#isLeftover(packet.ssrc, arrivalUs)) return
-    source.rtxSsrc ??= packet.ssrc
-    const original = source.rtxSsrc === packet.ssrc ? unwrapRtx(packet, source.statistics.ssrc) : undefined
-    if (original === undefined) return
+    if (packet.payload.length === 0) return // padding, which senders use to probe the bandwidth
+    const source = this.#isLeftover(packet.ssrc, arrivalUs) ? undefined : this.#source
+    if (source !== undefined) source.rtxSsrc ??= packet.ssrc
+    const original = source?.rtxSsrc === packet.ssrc ? unwrapRtx(packet, source.statistics.ssrc) : undefined
+    if (source === undefined || original === undefined) {
+      this.totals.dropped++
+      return
+    }
     this.totals.retransmitted++
     this.#forward(original, source, arrivalUs)
   }
@@ -152,11 +174,17 @@ export class WhipTrack {
   }
 
   #forward(packet: RtpPacket, source: Source, arrivalUs: number): void {
-    source.nack.onPacket(packet.sequenceNumber, arrivalUs / 1000)
+    if (this.kind === "video") {
+      const repairMs = source.nack.onPacket(packet.sequenceNumber, arrivalUs / 1000)
+      if (repairMs !== undefined) this.#roundTrip.onRepair(repairMs)
+    }
     const ptsUs = source.timeline.toTimelineUs(packet.timestamp, arrivalUs)
     const extensions = readPassedExtensions(packet, this.#media.extensionIds)
     const batch = this.#passthrough.push(extensions === undefined ? packet : { ...packet, extensions }, ptsUs)
-    if (batch === undefined) return
+    if (batch === undefined) {
+      this.totals.dropped++
+      return
+    }
     if (batch.startsKeyframe) {
       source.nack.onKeyframe(packet.sequenceNumber)
       source.lastKeyframeMs = arrivalUs / 1000
@@ -168,10 +196,13 @@ export class WhipTrack {
   #startSource(ssrc: number, arrivalMs: number): void {
     this.#retireSource()
     const clockRateHz = CLOCK_RATE_HZ[this.kind]
+    const nack = new NackGenerator({ giveUpMs: MAX_RETRANSMISSION_MS })
+    // Unless one begins with this very packet: what was lost before it, nobody can know.
+    nack.wantKeyframe(arrivalMs)
     this.#source = {
       statistics: new ReceiverStatistics(ssrc, clockRateHz),
       timeline: new TimelineClock(this.#clock, { kind: this.kind, clockRateHz }),
-      nack: new NackGenerator({ giveUpMs: MAX_RETRANSMISSION_MS }),
+      nack,
       red: new RedReceiver(this.#media.payloadType),
       rtxSsrc: undefined,
       lastArrivalUs: 0,
@@ -209,6 +240,8 @@ function unwrapRtx(packet: RtpPacket, ssrc: number): RtpPacket | undefined {
   return { ...packet, ssrc, sequenceNumber, payload: payload.subarray(2) }
 }
 
+/** What fits into a packet for a viewer: a longer one would reach nobody by WebRTC, and no network of publishers' carries it whole. */
+const MAX_PAYLOAD_BYTES = 1_800
 const SILENCE_US = 2_000_000
 const MAX_RETIRED_SSRCS = 16
 /** A layer that the encoder leaves out for now is not asked for pictures. */

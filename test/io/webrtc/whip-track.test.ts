@@ -2,6 +2,7 @@ import { expect, test } from "vitest"
 import { WhipTrack } from "../../../src/io/webrtc/whip-track.ts"
 import type { RtpBatch } from "../../../src/media/packet.ts"
 import type { RtpPacket } from "../../../src/rtp/packet.ts"
+import { ReceiverRoundTrip } from "../../../src/rtp/round-trip.ts"
 import { PublisherClock } from "../../../src/rtp/timeline-clock.ts"
 import type { AnsweredMedia } from "../../../src/sdp/answer.ts"
 import { hex } from "../../support/bytes.ts"
@@ -32,6 +33,7 @@ const createTrack = (wishes: "pli" | "fir" = "pli") => {
     rid: undefined,
     emit: (batch) => void emitted.push(batch),
     clock: new PublisherClock(0),
+    roundTrip: new ReceiverRoundTrip(),
     previous: undefined,
     localSsrc: 1,
     keyframeIntervalMs: 4_000,
@@ -110,6 +112,47 @@ test("another gateway is asked by FIR for a keyframe that viewers want, and by P
   })
   const fir = (sequenceNumber: number) => ({ type: "fir", senderSsrc: 1, requests: [{ ssrc: 10, sequenceNumber }] })
   expect(asked).toEqual([[fir(1)], [fir(2)]])
-  run(track, [packet(10, 9_000)], 120_000)
-  expect(track.pollFeedback(160)).toEqual([{ type: "pli", senderSsrc: 1, mediaSsrc: 10 }])
+  run(track, [packet(10, 9_000)], 620_000)
+  expect(track.pollFeedback(660)).toEqual([{ type: "pli", senderSsrc: 1, mediaSsrc: 10 }])
+})
+
+test("a source that does not begin with a keyframe is asked for one, since its beginning may be lost", () => {
+  const keyframe = hex("78 0004 6742c01e 0003 68ce3c 0002 6588")
+  for (const { payload, isAsked } of [
+    { payload: keyframe, isAsked: false },
+    { payload: hex("41 aa"), isAsked: true },
+  ]) {
+    const track = createTrack()
+    run(track, [packet(10, 100, payload)])
+    expect(track.pollFeedback(1).some(({ type }) => type === "pli")).toBe(isAsked)
+  }
+})
+
+test("how soon retransmissions are asked for again goes by the round trip that they take", () => {
+  const track = createTrack()
+  const asksMs: number[] = []
+  run(track, [packet(10, 100), packet(10, 102)])
+  track.pollFeedback(50)
+  track.push(packet(11, 1, hex("00 65 41 aa"), 97), 80_000)
+  run(track, [packet(10, 104)], 100_000)
+  for (let nowMs = 101; nowMs < 220; nowMs++) {
+    if (track.pollFeedback(nowMs).some(({ type }) => type === "nack")) asksMs.push(nowMs)
+  }
+  // It took 30 ms, and a fifth of that is added.
+  expect(asksMs).toEqual([105, 141, 177, 213])
+})
+
+test("packets that are too long for viewers, cut off or out of place are dropped and counted", () => {
+  const track = createTrack()
+  const numbers = run(track, [
+    packet(10, 100),
+    packet(10, 101, new Uint8Array(1_801).fill(0x41)),
+    packet(11, 1, hex("00"), 97),
+    packet(12, 2, hex("00 65 41 aa"), 97),
+    packet(10, 40_000),
+    packet(10, 99),
+    packet(10, 101),
+  ])
+  expect(numbers).toEqual([0, undefined, undefined, undefined, undefined, undefined, 1])
+  expect(track.totals.dropped).toBe(5)
 })
