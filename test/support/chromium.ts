@@ -23,7 +23,7 @@ export async function openPage(scope: Scope, browser: Browser, url: string): Pro
   scope.defer(() => page.close().catch(() => {}))
   const errors: string[] = []
   page.on("pageerror", (error) => errors.push(`${error}`))
-  for (const script of ["harness.js", "whip-whep.js", "barcode.js", "clapper.js", "joins.js"]) {
+  for (const script of ["harness.js", "whip-whep.js", "barcode.js", "counter.js", "clapper.js", "joins.js"]) {
     await page.addInitScript({ path: join(import.meta.dirname, "browser", script) })
   }
   await page.goto(url)

@@ -34,6 +34,21 @@ const SMALL_PICTURE = ["-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25"]
 const TONE = ["-f", "lavfi", "-i", "sine=frequency=1000:sample_rate=44100"]
 const BASELINE = ["-c:v", "libx264", "-profile:v", "baseline", "-preset", "veryfast", "-pix_fmt", "yuv420p"]
 
+/**
+ * A test picture with the number of each picture in 12 × 2 cells, the lower row the opposite of the upper one; cells as in
+ * test/support/barcode.ts. `COUNTED_PICTURES` of them, so that a loop shows as one.
+ */
+const COUNTED_PICTURE = [
+  ...["-f", "lavfi", "-i"],
+  "testsrc2=size=160x90:rate=25,format=yuv420p,geq=" +
+    "lum='if(between(X,8,151)*between(Y,4,27),16+219*abs(floor((Y-4)/12)-mod(floor(N/pow(2,floor((X-8)/12))),2)),lum(X,Y))':" +
+    "cb='if(between(X,4,75)*between(Y,2,13),128,cb(X,Y))':cr='if(between(X,4,75)*between(Y,2,13),128,cr(X,Y))'," +
+    "scale=640:360:flags=neighbor",
+  ...["-t", "20"],
+]
+/** How many pictures the clips `counted…` have; their numbers go from 0 to one less. */
+export const COUNTED_PICTURES = 500
+
 const RECIPES = {
   /** 10 s, 640×360 at 25 fps, H.264 constrained baseline, AAC 44.1 kHz stereo; uneven keyframes up to 3 s apart. */
   bbb: {
@@ -47,6 +62,16 @@ const RECIPES = {
       ...["-i", await clip("bbb"), "-c:v", "libx264", "-profile:v", "high", "-preset", "veryfast"],
       ...["-bf", "3", "-x264-params", "b-adapt=0", "-g", "50", "-c:a", "copy"],
     ],
+  },
+  /** 20 s of numbered pictures, 640×360 at 25 fps, as x264 makes them by default: B-frames that other B-frames refer to; a keyframe every 2 s. */
+  countedPyramid: {
+    file: "counted-pyramid.flv",
+    args: async () => [...COUNTED_PICTURE, "-c:v", "libx264", "-preset", "medium", "-g", "50"],
+  },
+  /** The same with B-frames that nothing refers to. */
+  countedPlain: {
+    file: "counted-plain.flv",
+    args: async () => [...COUNTED_PICTURE, "-c:v", "libx264", "-x264-params", "b-pyramid=none:keyint=50"],
   },
   /** The same with 48 kHz mono sound. */
   mono48k: {
