@@ -1,4 +1,4 @@
-import type { RtpBatch } from "../media/packet.ts"
+import type { LanePacket, RtpBatch } from "../media/packet.ts"
 
 /** A cached batch as one viewer gets it. */
 export interface CatchUpStep {
@@ -13,8 +13,8 @@ export interface CatchUpStep {
 export interface CatchUpOptions {
   /** The viewer's next sequence number. */
   readonly nextSequenceNumber: number
-  /** How fast cached packets are sent after the keyframe, which goes at once. */
-  readonly bytesPerMs: number
+  /** How fast cached packets are sent at present; those of the keyframe go faster, and the first of them at once. */
+  readonly bytesPerMs: () => number
   /** How far the cached pictures are put before the newest one; less than the time between two pictures. */
   readonly leadTicks: number
   /** The lane's timestamp of what the viewer got last; those of the cached pictures come after it. */
@@ -29,13 +29,17 @@ export interface CatchUpOptions {
 export class CatchUp {
   readonly #options: CatchUpOptions
   #run: readonly RtpBatch[] = []
+  /** Of the next cached batch to stage. */
   #index = 0
+  /** What goes out next, in this order; the first may have gone out in part. */
+  #staged: CatchUpStep[] = []
+  #packetsSent = 0
   #sequenceOffset = 0
   #nextSequenceNumber: number
   /** What the lane's timestamps of this run became, since packets may come late. */
   readonly #timestamps = new Map<number, number>()
   #timestamp: number | undefined
-  #budgetBytes = 0
+  #budgetBytes = BURST_BYTES
   #isPrimed = false
   #lastStepMs: number | undefined
 
@@ -56,28 +60,53 @@ export class CatchUp {
    */
   step(cached: readonly RtpBatch[], nowMs: number): CatchUpStep[] {
     if (cached !== this.#run) this.#begin(cached)
-    this.#budgetBytes += this.#options.bytesPerMs * (nowMs - (this.#lastStepMs ?? nowMs))
-    this.#lastStepMs = nowMs
+    this.#earn(cached, nowMs)
     const steps: CatchUpStep[] = []
-    for (let batch = cached[this.#index]; batch !== undefined; batch = cached[this.#index]) {
-      if (this.#budgetBytes <= 0 && batch.timestamp !== cached[0]?.timestamp) return steps
-      if (!this.#isPrimed && (batch.reorderDepth ?? 0) > 0) {
-        const keyframe = cached.filter(({ timestamp }) => timestamp === batch.timestamp)
-        if (!isWhole(keyframe, cached)) return steps
-        for (let i = batch.reorderDepth ?? 0; i > 0; i--) this.#prime(keyframe, cached, steps)
-      }
-      this.#isPrimed = true
-      this.#index++
-      steps.push({ batch, sequenceOffset: this.#sequenceOffset, timestamp: this.#timestampFor(batch, cached) })
-      this.#account(batch)
+    while (this.#staged.length > 0 || this.#stage(cached)) {
+      const sent = this.#takeAffordable()
+      if (sent === undefined) return steps
+      steps.push(sent)
     }
-    this.#budgetBytes = 0
     return steps
   }
 
   /** True when nothing cached is left to send; only then may the viewer join, before the next live packet. */
   isLive(cached: readonly RtpBatch[]): boolean {
-    return cached === this.#run && cached.length > 0 && this.#index === cached.length
+    return cached === this.#run && cached.length > 0 && this.#index === cached.length && this.#staged.length === 0
+  }
+
+  #begin(cached: readonly RtpBatch[]): void {
+    this.#run = cached
+    this.#index = 0
+    if (this.#staged.length > 1) this.#isPrimed = false // some of the same keyframe did not go out
+    this.#staged = []
+    this.#packetsSent = 0
+    this.#timestamps.clear()
+    const first = cached[0]?.packets[0]
+    if (first !== undefined) this.#sequenceOffset = (this.#nextSequenceNumber - first.sequenceNumber) & 0xffff
+  }
+
+  #earn(cached: readonly RtpBatch[], nowMs: number): void {
+    const isKeyframe = this.#staged[0]?.batch.timestamp === cached[0]?.timestamp
+    const bytesPerMs = this.#options.bytesPerMs() * (isKeyframe ? KEYFRAME_HASTE : 1)
+    const earned = this.#budgetBytes + bytesPerMs * (nowMs - (this.#lastStepMs ?? nowMs))
+    this.#budgetBytes = Math.min(earned, Math.max(BURST_BYTES, bytesPerMs * MAX_PAUSE_MS))
+    this.#lastStepMs = nowMs
+  }
+
+  /** Makes the next cached batch ready to go out; false where there is none yet. */
+  #stage(cached: readonly RtpBatch[]): boolean {
+    const batch = cached[this.#index]
+    if (batch === undefined) return false
+    if (!this.#isPrimed && (batch.reorderDepth ?? 0) > 0) {
+      const keyframe = cached.filter(({ timestamp }) => timestamp === batch.timestamp)
+      if (!isWhole(keyframe, cached)) return false
+      for (let i = batch.reorderDepth ?? 0; i > 0; i--) this.#prime(keyframe, cached)
+    }
+    this.#isPrimed = true
+    this.#index++
+    this.#staged.push(this.#place(batch, cached))
+    return true
   }
 
   /**
@@ -85,22 +114,40 @@ export class CatchUp {
    * reorders. Chromium takes a frame that gives no picture for a broken one and then accepts nothing but a keyframe, so
    * only keyframes can fill it.
    */
-  #prime(keyframe: readonly RtpBatch[], cached: readonly RtpBatch[], steps: CatchUpStep[]): void {
-    for (const batch of keyframe) {
-      steps.push({ batch, sequenceOffset: this.#sequenceOffset, timestamp: this.#timestampFor(batch, cached) })
-      this.#account(batch)
-    }
+  #prime(keyframe: readonly RtpBatch[], cached: readonly RtpBatch[]): void {
+    for (const batch of keyframe) this.#staged.push(this.#place(batch, cached))
     this.#timestamps.clear()
     this.#sequenceOffset = (this.#sequenceOffset + countNumbers(keyframe)) & 0xffff
   }
 
-  #begin(cached: readonly RtpBatch[]): void {
-    this.#run = cached
-    this.#index = 0
-    this.#budgetBytes = 0
-    this.#timestamps.clear()
-    const first = cached[0]?.packets[0]
-    if (first !== undefined) this.#sequenceOffset = (this.#nextSequenceNumber - first.sequenceNumber) & 0xffff
+  #place(batch: RtpBatch, cached: readonly RtpBatch[]): CatchUpStep {
+    return { batch, sequenceOffset: this.#sequenceOffset, timestamp: this.#timestampFor(batch, cached) }
+  }
+
+  /** As many packets of what is staged first as the budget has room for; undefined for none. */
+  #takeAffordable(): CatchUpStep | undefined {
+    const [step] = this.#staged
+    if (step === undefined) return undefined
+    const { packets } = step.batch
+    const from = this.#packetsSent
+    let end = from
+    for (; end < packets.length && this.#budgetBytes > 0; end++) this.#account(packets[end] as LanePacket, step)
+    if (end < packets.length) {
+      this.#packetsSent = end
+      if (end === from) return undefined
+    } else {
+      this.#staged.shift()
+      this.#packetsSent = 0
+    }
+    return end - from === packets.length
+      ? step
+      : { ...step, batch: { ...step.batch, packets: packets.slice(from, end) } }
+  }
+
+  #account({ payload, sequenceNumber }: LanePacket, { sequenceOffset }: CatchUpStep): void {
+    this.#budgetBytes -= payload.length
+    const next = (sequenceNumber + sequenceOffset + 1) & 0xffff
+    if (((next - this.#nextSequenceNumber) & 0xffff) < 0x8000) this.#nextSequenceNumber = next
   }
 
   #timestampFor(batch: RtpBatch, cached: readonly RtpBatch[]): number {
@@ -112,14 +159,6 @@ export class CatchUp {
     this.#timestamps.set(batch.timestamp, timestamp)
     this.#timestamp = timestamp
     return timestamp
-  }
-
-  #account(batch: RtpBatch): void {
-    for (const { payload, sequenceNumber } of batch.packets) {
-      this.#budgetBytes -= payload.length
-      const next = (sequenceNumber + this.#sequenceOffset + 1) & 0xffff
-      if (((next - this.#nextSequenceNumber) & 0xffff) < 0x8000) this.#nextSequenceNumber = next
-    }
   }
 }
 
@@ -139,3 +178,10 @@ function countNumbers(batches: readonly RtpBatch[]): number {
   const distances = numbers.map((number) => ((number - (numbers[0] ?? 0)) << 16) >> 16)
   return Math.max(...distances) - Math.min(...distances) + 1
 }
+
+/** A queue that every link has; most keyframes fit in. */
+const BURST_BYTES = 64 * 1024
+/** The first picture is what the viewer waits for, and a burst that a link's queue takes. */
+const KEYFRAME_HASTE = 2.5
+/** What was not sent in a longer pause of the event loop is not made up for at once. */
+const MAX_PAUSE_MS = 50

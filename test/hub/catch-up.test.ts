@@ -3,10 +3,19 @@ import { CatchUp, type CatchUpStep } from "../../src/hub/catch-up.ts"
 import type { RtpBatch } from "../../src/media/packet.ts"
 
 const FRAME_TICKS = 3_600
-const OPTIONS = { nextSequenceNumber: 65_530, bytesPerMs: 10, leadTicks: 1_800 }
+const OPTIONS = { nextSequenceNumber: 65_530, bytesPerMs: () => 10, leadTicks: 1_800 }
+const QUICK = { ...OPTIONS, bytesPerMs: () => 1e6 }
+/** What goes out at once. */
+const BURST_BYTES = 64 * 1024
 
 /** A group of pictures of 100-byte packets, `perFrame` of them to a picture, each in a batch of its own. */
-function pictures(count: number, perFrame = 1, firstSequence = 100, firstTimestamp = 0xffff_f000): RtpBatch[] {
+function pictures(
+  count: number,
+  perFrame = 1,
+  firstSequence = 100,
+  firstTimestamp = 0xffff_f000,
+  packetBytes = 100,
+): RtpBatch[] {
   return Array.from({ length: count * perFrame }, (_, i) => ({
     kind: "video" as const,
     timestamp: (firstTimestamp + Math.floor(i / perFrame) * FRAME_TICKS) >>> 0,
@@ -16,7 +25,7 @@ function pictures(count: number, perFrame = 1, firstSequence = 100, firstTimesta
       {
         sequenceNumber: (firstSequence + i) & 0xffff,
         marker: i % perFrame === perFrame - 1,
-        payload: new Uint8Array(100),
+        payload: new Uint8Array(packetBytes),
       },
     ],
   }))
@@ -28,26 +37,70 @@ function sequenceNumbers(steps: CatchUpStep[]): number[] {
   )
 }
 
-test("the keyframe goes at once, the rest within the byte budget, numbered without a gap", () => {
-  const cached = pictures(5, 3)
-  const catchUp = new CatchUp(OPTIONS)
-  const first = catchUp.step(cached, 0)
-  expect(first).toHaveLength(3)
-  const afterDebt = catchUp.step(cached, 30)
-  expect(afterDebt).toHaveLength(0)
-  const second = catchUp.step(cached, 50)
-  expect(second).toHaveLength(2)
+/** The same in one batch for each picture, as the packetizer makes them. */
+function wholePictures(count: number, perFrame: number, packetBytes: number): RtpBatch[] {
+  const parts = pictures(count, perFrame, 100, 0, packetBytes)
+  return Array.from({ length: count }, (_, i) => {
+    const own = parts.slice(i * perFrame, (i + 1) * perFrame)
+    return { ...(own[0] as RtpBatch), packets: own.flatMap(({ packets }) => packets) }
+  })
+}
+
+const bytesOf = (steps: CatchUpStep[]) =>
+  steps.reduce((sum, { batch }) => sum + batch.packets.reduce((part, { payload }) => part + payload.length, 0), 0)
+
+test.each([
+  { name: "packet by packet", cached: pictures(250, 10, 100, 0, 1_000) },
+  { name: "picture by picture", cached: wholePictures(250, 10, 1_000) },
+])("a burst goes at once, the rest at the rate, numbered without a gap: $name", ({ cached }) => {
+  const catchUp = new CatchUp({ ...OPTIONS, bytesPerMs: () => 1_000 })
+  const steps = catchUp.step(cached, 0)
+  expect(bytesOf(steps)).toBe(66_000)
+  for (let nowMs = 5; nowMs <= 200; nowMs += 5) {
+    steps.push(...catchUp.step(cached, nowMs))
+    expect(bytesOf(steps) - BURST_BYTES - nowMs * 1_000).toBeLessThanOrEqual(1_000)
+  }
+  expect(bytesOf(steps)).toBeGreaterThan(BURST_BYTES + 199_000)
   expect(catchUp.isLive(cached)).toBe(false)
-  const rest = catchUp.step(cached, 1_000)
-  expect(sequenceNumbers([...first, ...second, ...rest])).toEqual(
-    Array.from({ length: 15 }, (_, i) => (65_530 + i) & 0xffff),
-  )
-  expect(catchUp.isLive(cached)).toBe(true)
+  let nowMs = 200
+  for (; !catchUp.isLive(cached); nowMs += 5) steps.push(...catchUp.step(cached, nowMs))
+  expect(nowMs).toBe(2_440)
+  expect(sequenceNumbers(steps)).toEqual(Array.from({ length: 2_500 }, (_, i) => (65_530 + i) & 0xffff))
+})
+
+test("a large keyframe goes faster than what follows it, but not all at once", () => {
+  const [keyframe, ...rest] = [...wholePictures(1, 300, 1_000), ...pictures(50, 1, 400, FRAME_TICKS, 1_000)]
+  const cached = [keyframe as RtpBatch, ...rest]
+  const catchUp = new CatchUp({ ...OPTIONS, bytesPerMs: () => 1_000 })
+  const sent: number[] = []
+  for (let nowMs = 0; nowMs <= 140; nowMs += 5) sent.push(bytesOf(catchUp.step(cached, nowMs)))
+  const sentBy = (ms: number) => sent.slice(0, ms / 5 + 1).reduce((sum, bytes) => sum + bytes, 0)
+  expect(sentBy(0)).toBe(66_000)
+  expect(sentBy(90)).toBeLessThan(300_000)
+  expect(sentBy(95)).toBeGreaterThan(300_000)
+  expect(sentBy(135) - sentBy(100)).toBeLessThanOrEqual(36_000)
+})
+
+test("a pause of the event loop is not made up for by a long burst", () => {
+  const cached = pictures(250, 10, 100, 0, 1_000)
+  const catchUp = new CatchUp({ ...OPTIONS, bytesPerMs: () => 2_000 })
+  catchUp.step(cached, 0)
+  expect(bytesOf(catchUp.step(cached, 1_000))).toBe(100_000)
+})
+
+test("the rate may change on the way", () => {
+  const cached = pictures(250, 10, 100, 0, 1_000)
+  let bytesPerMs = 1_000
+  const catchUp = new CatchUp({ ...OPTIONS, bytesPerMs: () => bytesPerMs })
+  catchUp.step(cached, 0)
+  expect(bytesOf(catchUp.step(cached, 10))).toBeLessThanOrEqual(10_000)
+  bytesPerMs = 5_000
+  expect(bytesOf(catchUp.step(cached, 20))).toBe(50_000)
 })
 
 test("timestamps rise from picture to picture, stay the same within one and end at the live edge", () => {
   const cached = pictures(50, 2)
-  const catchUp = new CatchUp({ ...OPTIONS, bytesPerMs: 1e6 })
+  const catchUp = new CatchUp(QUICK)
   const steps = [...catchUp.step(cached, 0), ...catchUp.step(cached, 1)]
   const newest = cached.at(-1)?.timestamp ?? 0
   const behind = steps.map(({ timestamp }) => (newest - timestamp) | 0)
@@ -60,22 +113,23 @@ test("timestamps rise from picture to picture, stay the same within one and end 
 })
 
 test("live pictures that come meanwhile are caught up with too", () => {
-  const cached = pictures(3)
-  const catchUp = new CatchUp(OPTIONS)
-  catchUp.step(cached, 0)
+  const cached = pictures(3, 1, 100, 0xffff_f000, BURST_BYTES)
+  const catchUp = new CatchUp(QUICK)
+  expect(catchUp.step(cached, 0)).toHaveLength(1)
   cached.push(...pictures(1, 1, 103, (0xffff_f000 + 3 * FRAME_TICKS) >>> 0))
-  const steps = catchUp.step(cached, 1_000)
+  const steps = catchUp.step(cached, 10)
   expect(steps).toHaveLength(3)
   expect(steps.at(-1)?.timestamp).toBe(cached.at(-1)?.timestamp)
 })
 
-test("a newer keyframe ends the old run, and numbers run on without a gap", () => {
-  const old = pictures(10)
+test("a newer keyframe ends the old run, even within a picture, and numbers run on without a gap", () => {
+  const old = [...wholePictures(1, 100, 1_000), ...pictures(10)]
   const catchUp = new CatchUp(OPTIONS)
   const before = catchUp.step(old, 0)
+  expect(before.map(({ batch }) => batch.packets.length)).toEqual([66])
   const fresh = pictures(2, 1, 110, (0xffff_f000 + 10 * FRAME_TICKS) >>> 0)
   const after = [...catchUp.step(fresh, 5), ...catchUp.step(fresh, 1_000)]
-  expect(sequenceNumbers([...before, ...after])).toEqual([65_530, 65_531, 65_532])
+  expect(sequenceNumbers([...before, ...after])).toEqual(Array.from({ length: 68 }, (_, i) => (65_530 + i) & 0xffff))
   expect(((after[0]?.timestamp ?? 0) - (before[0]?.timestamp ?? 0)) | 0).toBeGreaterThan(0)
   expect(catchUp.isLive(fresh)).toBe(true)
   expect(catchUp.isLive(old)).toBe(false)
@@ -90,7 +144,7 @@ test("nothing cached means nothing to send and not live", () => {
 test("a keyframe of reordered pictures goes as often as fills the decoder, as frames of their own, and only once", () => {
   const [first, ...rest] = pictures(4)
   const cached = [{ ...(first as RtpBatch), reorderDepth: 2 }, ...rest]
-  const catchUp = new CatchUp({ ...OPTIONS, bytesPerMs: 1e6 })
+  const catchUp = new CatchUp(QUICK)
   const steps = [...catchUp.step(cached, 0), ...catchUp.step(cached, 1)]
   expect(steps.map(({ batch }) => cached.indexOf(batch))).toEqual([0, 0, 0, 1, 2, 3])
   expect(sequenceNumbers(steps)).toEqual([65_530, 65_531, 65_532, 65_533, 65_534, 65_535])
@@ -102,6 +156,19 @@ test("a keyframe of reordered pictures goes as often as fills the decoder, as fr
   expect(catchUp.isLive(newer)).toBe(true)
 })
 
+test("copies of a keyframe that fill the decoder and did not all go out are those of the next keyframe", () => {
+  const group = () =>
+    wholePictures(3, 100, 1_000).map((batch, i) => ({ ...batch, ...(i === 0 && { reorderDepth: 2 }) }))
+  const catchUp = new CatchUp(OPTIONS)
+  catchUp.step(group(), 0)
+  const cached = group()
+  const steps: CatchUpStep[] = []
+  for (let nowMs = 0; !catchUp.isLive(cached); nowMs += 50) steps.push(...catchUp.step(cached, nowMs))
+  const sent = new Map<number, number>()
+  for (const { batch } of steps) sent.set(batch.timestamp, (sent.get(batch.timestamp) ?? 0) + batch.packets.length)
+  expect([...sent.values()]).toEqual([300, 100, 100])
+})
+
 test("a keyframe that came packet by packet is repeated as a whole, and waited for until it is whole", () => {
   const [first, ...rest] = pictures(3) as [RtpBatch, ...RtpBatch[]]
   const [packet] = first.packets as [RtpBatch["packets"][0]]
@@ -110,7 +177,7 @@ test("a keyframe that came packet by packet is repeated as a whole, and waited f
     return { ...first, startsKeyframe: i === 0, packets, ...(i === 0 && { reorderDepth: 1 }) }
   }
   const keyframe = [part(0, false), part(2, true), part(1, false)] // the last two have overtaken one another
-  const catchUp = new CatchUp({ ...OPTIONS, bytesPerMs: 1e6 })
+  const catchUp = new CatchUp(QUICK)
   const cached = [part(0, false)]
   expect(catchUp.step(cached, 0)).toEqual([])
   expect(catchUp.isLive(cached)).toBe(false)
@@ -129,7 +196,7 @@ test("a keyframe that came packet by packet is repeated as a whole, and waited f
 test("after what the viewer got before, timestamps rise from there, right behind the live edge", () => {
   const cached = pictures(4)
   const lastTimestamp = cached.at(-1)?.timestamp ?? 0
-  const catchUp = new CatchUp({ ...OPTIONS, bytesPerMs: 1e6, lastTimestamp })
+  const catchUp = new CatchUp({ ...QUICK, lastTimestamp })
   const steps = [...catchUp.step(cached, 0), ...catchUp.step(cached, 1)]
   expect(steps.map(({ timestamp }) => (timestamp - lastTimestamp) | 0)).toEqual([1, 2, 3, 4])
 })

@@ -1,6 +1,9 @@
 import { CatchUp } from "../../hub/catch-up.ts"
+import { batchBytes } from "../../hub/stream-lanes.ts"
 import { CLOCK_RATE_HZ, type RtpBatch } from "../../media/packet.ts"
 import { usToTicks } from "../../media/time.ts"
+import { CatchUpRate } from "../../rtp/catch-up-rate.ts"
+import type { TransportFeedback } from "../../rtp/rtcp-transport-feedback.ts"
 import type { PacketFanout, TrackId, ViewerId } from "./fanout.ts"
 import type { StreamPump } from "./stream-pump.ts"
 
@@ -12,8 +15,8 @@ export interface WhepVideoOptions {
   readonly viewerId: ViewerId
   readonly trackId: TrackId
   readonly nowMs: () => number
-  /** How fast cached pictures are sent. */
-  readonly catchUpBytesPerMs: number
+  /** How fast cached pictures are sent at most. */
+  readonly catchUpBitrateBps: number
   /** An error while packets were sent, which must not reach the publisher. */
   readonly onError: (error: unknown) => void
 }
@@ -26,6 +29,7 @@ export class WhepVideo {
   readonly #options: WhepVideoOptions
   readonly #advance = () => this.#guarded(() => this.#step())
   readonly #considerSwitch = () => this.#guarded(() => this.#switchIfReady())
+  readonly #rate: CatchUpRate
   #current: StreamPump
   #wish: StreamPump | undefined
   /** From the current lane's timestamps to the viewer's: those of the lane that it began with. */
@@ -37,6 +41,7 @@ export class WhepVideo {
 
   constructor(options: WhepVideoOptions) {
     this.#options = options
+    this.#rate = new CatchUpRate({ startBps: CATCH_UP_START_BPS, maxBps: options.catchUpBitrateBps })
     this.#current = options.pump
     this.#current.attach()
     this.#start()
@@ -78,6 +83,11 @@ export class WhepVideo {
     if (this.#current.cached.length > 0) this.#start()
   }
 
+  /** What is reported while the viewer gets pictures from the cache tells how fast its link takes them. */
+  onTransportFeedback(feedback: TransportFeedback): void {
+    if (!this.isLive) this.#rate.onFeedback(feedback, this.#options.nowMs())
+  }
+
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
@@ -108,11 +118,14 @@ export class WhepVideo {
   }
 
   #start(): void {
-    const { catchUpBytesPerMs: bytesPerMs, fanout, viewerId, trackId, nowMs } = this.#options
+    const { fanout, viewerId, trackId, nowMs } = this.#options
+    const rate = this.#rate
     this.#startedMs = nowMs()
+    rate.start(this.#startedMs, bitrateOf(this.#current.cached) * LEAST_SPEED)
     fanout.leaveTrack(viewerId, trackId)
     const { nextSequenceNumber = 0, latestTimestamp } = fanout.stats(viewerId, trackId) ?? {}
     const lastTimestamp = latestTimestamp === undefined ? undefined : (latestTimestamp - this.#timestampShift) >>> 0
+    const bytesPerMs = () => rate.bytesPerMs
     this.#catchUp = new CatchUp({ nextSequenceNumber, bytesPerMs, leadTicks: LEAD_TICKS, lastTimestamp })
     this.#current.watch(this.#advance)
     this.#advance()
@@ -126,6 +139,7 @@ export class WhepVideo {
     const timestampShift = this.#timestampShift
     for (const { batch, sequenceOffset, timestamp } of catchUp.step(cached, nowMs())) {
       fanout.sendTo(viewerId, trackId, batch, { sequenceOffset, timestamp: (timestamp + timestampShift) >>> 0 })
+      this.#rate.onSent(batchBytes(batch), batch.packets.length)
     }
     clearTimeout(this.#timer)
     if (!catchUp.isLive(cached)) {
@@ -175,6 +189,13 @@ function endsPicture(batch: RtpBatch | undefined): boolean {
   return batch?.packets.at(-1)?.marker !== false
 }
 
+/** Bits per second of pictures in a row; 0 for less than a second of them, of which the keyframe is too large a part. */
+function bitrateOf(batches: readonly RtpBatch[]): number {
+  const durationUs = (batches.at(-1)?.ptsUs ?? 0) - (batches[0]?.ptsUs ?? 0)
+  if (durationUs < 1_000_000) return 0
+  return (batches.reduce((bytes, batch) => bytes + batchBytes(batch), 0) * 8_000_000) / durationUs
+}
+
 /** What is to be added to the timestamps of one lane so that they name the same times as those of another. */
 function clockDifference(former: RtpBatch | undefined, next: RtpBatch | undefined): number {
   if (former === undefined || next === undefined) return 0
@@ -186,6 +207,10 @@ function ticksOf({ ptsUs }: RtpBatch): number {
 }
 
 const STEP_INTERVAL_MS = 5
+/** What a link of 10 Mbit/s takes, with sound and headers. */
+const CATCH_UP_START_BPS = 9_000_000
+/** Pictures come at least so many times as fast as the stream's own, or the viewer would be late for ever. */
+const LEAST_SPEED = 1.5
 const RESTART_INTERVAL_MS = 1_000
 /** 20 ms: less than the time from one picture to the next. */
 const LEAD_TICKS = 1_800

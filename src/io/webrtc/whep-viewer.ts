@@ -103,7 +103,7 @@ export class WhepViewer implements SubscriberSession {
         viewerId,
         trackId: track.trackId,
         nowMs,
-        catchUpBytesPerMs: catchUpBitrateBps / 8000,
+        catchUpBitrateBps,
         onError: (error) => this.#fail(error),
       })
       stream.requestKeyframe(nowMs(), this.layers.rid)
@@ -197,6 +197,7 @@ export class WhepViewer implements SubscriberSession {
         return
       case "transport_feedback":
         this.#estimate.onTransportFeedback(packet, nowMs())
+        this.#video?.onTransportFeedback(packet)
         return
       case "receiver_report":
         for (const block of packet.reports) {

@@ -78,7 +78,7 @@ function watch({ high = {}, low = {} }: { high?: object; low?: object } = {}) {
       trackId: "video",
       pump,
       nowMs: () => Date.now(),
-      catchUpBytesPerMs: 1e6,
+      catchUpBitrateBps: 8e9,
       onError: (error) => errors.push(error),
     })
   return { seen, ...layers, open, errors, fanout, viewerId }
