@@ -39,7 +39,8 @@ export interface TimelineClockOptions {
  *
  * The tracks are kept together by a clock that they have in common: the sender's wall clock, as soon as two reports of each say
  * how their RTP clocks lie to it; until then arrival, by the least delay seen. Where they come apart by much, the one that is
- * behind is moved forward at once. The rest, and what the clocks drift, the sound follows slowly, as its times are labels
+ * behind is moved forward at once. A busy browser loses sound that it should have recorded and numbers on as if nothing were missing: a report
+ * that says so is believed as soon as packets have come later by as much and those of the other track have not. The rest, and what the clocks drift, the sound follows slowly, as its times are labels
  * that a decoder answers by stretching. Reports are never waited for, and those that cannot be true are ignored: a timestamp far
  * from the track's (one reporter for several SSRCs), a wall clock that jumps, tracks that would be more than a second apart.
  *
@@ -56,6 +57,7 @@ export class TimelineClock {
   /** Added to the RTP clock's microseconds to get the arrival of a packet with the least delay. */
   #arrivalOffsetUs = 0
   #lateSinceUs: number | undefined
+  readonly #recentArrival = new RecentMinimum()
   /** Added to the RTP clock's microseconds to get the sender's wall clock: what the latest reports say, and what is believed of it. */
   #wallOffsetsUs: number[] = []
   #wallOffsetUs: number | undefined
@@ -87,6 +89,10 @@ export class TimelineClock {
     const ticks = unwrapU32(report.rtpTimestamp, this.#newestTicks)
     if (Math.abs(ticks - this.#newestTicks) > this.#ticksPerUs * MAX_REPORT_DISTANCE_US) return
     const wallOffsetUs = ntpToUs(report) - ticks / this.#ticksPerUs
+    if (this.#hasPaused(wallOffsetUs)) {
+      this.#arrivalOffsetUs += this.#delayedUs
+      this.#wallOffsetsUs = [wallOffsetUs]
+    }
     this.#wallOffsetsUs.push(wallOffsetUs)
     if (this.#wallOffsetsUs.length > REPORTS_KEPT) this.#wallOffsetsUs.shift()
     // Busy senders (libdatachannel) write reports late, which makes them too great. One that is far too small is nonsense.
@@ -108,6 +114,11 @@ export class TimelineClock {
     return this.#offsetUs - this.#arrivalOffsetUs
   }
 
+  /** By how much longer packets take of late than the fastest did before. */
+  get #delayedUs(): number {
+    return this.#recentArrival.value - this.#arrivalOffsetUs
+  }
+
   get #other(): TimelineClock | undefined {
     return this.#publisher.tracks[this.#kind === "audio" ? "video" : "audio"]
   }
@@ -121,12 +132,25 @@ export class TimelineClock {
     else if (this.#newestTicks !== undefined) leadUs = this.#leadUs
     this.#newestTicks = ticks
     this.#arrivalOffsetUs = arrivalOffsetUs
+    this.#recentArrival.restart(arrivalOffsetUs, arrivalUs)
     this.#offsetUs = arrivalOffsetUs + Math.max(leadUs, notBeforeUs - arrivalUs)
     this.#lateSinceUs = undefined
     this.#wallOffsetsUs = []
     this.#wallOffsetUs = undefined
     this.#behindForUs = 0
     this.#publisher.tracks[this.#kind] = this
+  }
+
+  /**
+   * The RTP clock stood still for a moment, while the wall clock of this report went on. A report that was only written late says so too, and a
+   * queue in the network looks like it: both together are proof, unless the other track waits in that queue as well.
+   */
+  #hasPaused(wallOffsetUs: number): boolean {
+    if (this.#wallOffsetUs === undefined) return false
+    const pauseUs = wallOffsetUs - this.#wallOffsetUs
+    const other = this.#other
+    const isQueue = other !== undefined && other.#delayedUs > pauseUs / 2
+    return pauseUs > MIN_PAUSE_US && Math.abs(this.#delayedUs - pauseUs) < pauseUs / 4 && !isQueue
   }
 
   #hasJumped(ticks: number, newest: number, arrivalUs: number): boolean {
@@ -143,7 +167,9 @@ export class TimelineClock {
   #advance(ticks: number, newest: number, arrivalUs: number): void {
     const stepUs = (ticks - newest) / this.#ticksPerUs
     const risenUs = this.#arrivalOffsetUs + stepUs * MAX_DRIFT
-    this.#arrivalOffsetUs = Math.min(risenUs, arrivalUs - ticks / this.#ticksPerUs)
+    const arrivalOffsetUs = arrivalUs - ticks / this.#ticksPerUs
+    this.#arrivalOffsetUs = Math.min(risenUs, arrivalOffsetUs)
+    this.#recentArrival.push(arrivalOffsetUs, arrivalUs)
     this.#newestTicks = ticks
     const excessUs = Math.abs(this.#leadUs) - MAX_LEAD_US
     if (excessUs > 0) this.#offsetUs -= Math.sign(this.#leadUs) * Math.min(excessUs, stepUs * MAX_DRIFT)
@@ -173,6 +199,34 @@ export class TimelineClock {
   }
 }
 
+/** The least of the values of the last moment, in two steps of half a second. */
+class RecentMinimum {
+  #current = Number.POSITIVE_INFINITY
+  #before = Number.POSITIVE_INFINITY
+  #sinceUs = 0
+
+  get value(): number {
+    return Math.min(this.#current, this.#before)
+  }
+
+  restart(value: number, nowUs: number): void {
+    this.#current = value
+    this.#before = value
+    this.#sinceUs = nowUs
+  }
+
+  push(value: number, nowUs: number): void {
+    if (nowUs - this.#sinceUs >= RECENT_STEP_US) {
+      this.#before = this.#current
+      this.#current = value
+      this.#sinceUs = nowUs
+    } else this.#current = Math.min(this.#current, value)
+  }
+}
+
+const RECENT_STEP_US = 500_000
+/** Shorter ones are followed slowly. */
+const MIN_PAUSE_US = 20_000
 /** Tracks this far apart are seen to be; a gap of this length is not. */
 const JUMP_US = 45_000
 /** The first packet in time after a queue is followed by the other track's within this time. */

@@ -254,6 +254,51 @@ test("reports that a busy sender writes late now and then do not move its tracks
   expect(worstUs).toBeLessThan(45_000)
 })
 
+describe("a browser that loses sound and numbers on", () => {
+  const PAUSE_US = 110_000
+  const AT_US = 20_000_000
+
+  /** Lip error in each second; `delayUs` is what the network adds to both tracks, `writtenLateUs` what one report is late. */
+  function run({ pauseUs = 0, queueUs = 0, lateUs = 0 }: { pauseUs?: number; queueUs?: number; lateUs?: number }) {
+    const publisher = new PublisherClock(0)
+    const audio = new TimelineClock(publisher, AUDIO)
+    const video = new TimelineClock(publisher, VIDEO)
+    const errorsUs: number[] = []
+    for (let nowMs = 0; nowMs < 40_000; nowMs += 20) {
+      const nowUs = nowMs * 1_000
+      const isAfter = nowUs >= AT_US
+      const soundUs = nowUs - (isAfter ? pauseUs : 0)
+      const arrivalUs = nowUs + 10_000 + (isAfter ? queueUs : 0)
+      const soundTimeUs = audio.toTimelineUs((soundUs * 48) / 1_000, arrivalUs)
+      const pictureTimeUs = video.toTimelineUs((nowUs * 90) / 1_000, arrivalUs + 30_000)
+      const wallUs = 1_700_000_000_000_000 + nowUs
+      if (nowMs % 5_000 === 2_000) {
+        const isLate = nowUs > AT_US && nowUs < AT_US + 4_000_000
+        const wall = unixUsToNtp(wallUs + (isLate ? lateUs : 0))
+        audio.onSenderReport({ ...wall, rtpTimestamp: (soundUs * 48) / 1_000 })
+      }
+      if (nowMs % 1_000 === 500) video.onSenderReport({ ...unixUsToNtp(wallUs), rtpTimestamp: (nowUs * 90) / 1_000 })
+      if (nowMs % 1_000 === 0) errorsUs.push(soundTimeUs - pictureTimeUs)
+    }
+    return errorsUs
+  }
+
+  test("has it back at the picture within a second of the next report", () => {
+    const errorsUs = run({ pauseUs: PAUSE_US })
+    expect(Math.abs(errorsUs[19] as number)).toBeLessThan(15_000)
+    expect(errorsUs[21]).toBeLessThan(-90_000)
+    for (const errorUs of errorsUs.slice(23)) expect(Math.abs(errorUs)).toBeLessThan(15_000)
+  })
+
+  test.each([
+    { name: "a report that was written late", queueUs: 0, lateUs: PAUSE_US },
+    { name: "a queue in the network", queueUs: PAUSE_US, lateUs: 0 },
+    { name: "both at once", queueUs: PAUSE_US, lateUs: PAUSE_US },
+  ])("is not seen in $name", ({ queueUs, lateUs }) => {
+    for (const errorUs of run({ queueUs, lateUs }).slice(15)) expect(Math.abs(errorUs)).toBeLessThan(15_000)
+  })
+})
+
 describe("reports that cannot be true are ignored:", () => {
   const wallUs = 1_700_000_000_000_000
   const lastTimes = (disturb: (clock: TimelineClock, i: number) => void) => {
