@@ -1,130 +1,108 @@
 /**
- * Cost of the WebRTC hot path: µs to protect a packet with each profile, then CPU of this process per delivered packet,
- * sockets included, without and with the header extensions that tell of the sending. Usage: node scripts/bench/fanout.ts [viewers] [seconds]. Also runs under Bun and Deno.
+ * What a WHEP viewer costs the gateway: a gateway in a process of its own, one publisher of 3 Mbit/s by RTMP, and viewers in other processes that
+ * do the whole handshake and count what comes. Each implementation of the fan-out in turn, several times, and plain datagrams beside them, as
+ * machines differ. See scripts/bench/fanout for the command line.
  */
-import { spawn } from "node:child_process"
-import { performance } from "node:perf_hooks"
-import type { TrackExtensions } from "../../src/io/webrtc/fanout.ts"
-import { TypeScriptFanout } from "../../src/io/webrtc/fanout-typescript.ts"
-import { RemoteAddress } from "../../src/io/webrtc/remote-address.ts"
-import { KEYING_BYTES, type SrtpMaster, type SrtpProfile } from "../../src/io/webrtc/srtp/keys.ts"
-import { PacketRing } from "../../src/io/webrtc/srtp/packet-ring.ts"
-import { alignPayload, createProtector } from "../../src/io/webrtc/srtp/protect.ts"
-import { createUnprotector } from "../../src/io/webrtc/srtp/unprotect.ts"
-import { UdpPort } from "../../src/io/webrtc/udp-port.ts"
-import type { RtpBatch } from "../../src/media/packet.ts"
+import { execFileSync } from "node:child_process"
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { parseArgs } from "node:util"
+import { Scope } from "../../test/support/scope.ts"
+import { type FanoutName, type FanoutRound, measureRound } from "../lib/bench/fanout-round.ts"
+import { median } from "../lib/bench/numbers.ts"
+import { makeClip } from "../lib/bench/publisher.ts"
 
-const PAYLOAD_BYTES = 1188
-const PACKETS_PER_FRAME = 17
-const FRAMES_PER_SECOND = 25
-const PROFILES: SrtpProfile[] = ["AES128_CM_SHA1_80", "AEAD_AES_128_GCM"]
-const viewers = Number(process.argv[2] ?? 100)
-const seconds = Number(process.argv[3] ?? 4)
+/** Each figure with its unit. */
+const FIGURES: readonly (readonly [keyof FanoutRound, string, digits: number])[] = [
+  ["cpuUsPerPacket", "µs of CPU per delivered packet", 2],
+  ["userShare", "of it user time", 2],
+  ["cpuPerViewer", "thousandths of a core per viewer", 2],
+  ["memoryPerViewerKb", "kB of memory per viewer", 0],
+  ["cpuMsPerJoin", "ms of CPU per join", 2],
+  ["firstPacketP50Ms", "ms from the POST to the first packet, p50", 0],
+  ["firstPacketP95Ms", "the same, p95", 0],
+  ["lossPercent", "% of the packets lost", 3],
+  ["slowestShare", "of the average, what the slowest viewer got", 2],
+  ["packetsPerSecondPerViewer", "packets per second and viewer", 0],
+  ["bytesPerPacket", "bytes per packet", 0],
+  ["sampledPackets", "packets opened as a sample", 0],
+  ["damagedPackets", "damaged ones among them", 0],
+  ["loopDelayP50Ms", "ms of event-loop delay, p50", 2],
+  ["loopDelayP99Ms", "the same, p99", 2],
+  ["loopDelayMaxMs", "the same, longest", 2],
+  ["joiningLoopDelayP99Ms", "the same, p99 while viewers join", 2],
+]
 
-function print(label: string, value: number, unit: string): void {
-  process.stdout.write(`${label.padEnd(60)} ${value.toFixed(2).padStart(8)} ${unit}\n`)
-}
+const { values } = parseArgs({
+  options: {
+    viewers: { type: "string", default: "150" },
+    seconds: { type: "string", default: "10" },
+    settle: { type: "string", default: "4" },
+    rounds: { type: "string", default: "3" },
+    implementation: { type: "string", default: "both" },
+    json: { type: "string" },
+  },
+})
+const viewers = Number(values.viewers)
+const options = { viewers, seconds: Number(values.seconds), settleSeconds: Number(values.settle) }
+const names = (["typescript", "native"] as const).filter((name) => [name, "both"].includes(values.implementation))
+if (names.length === 0) throw new Error("--implementation is typescript, native or both")
 
-function masterOf(profile: SrtpProfile): SrtpMaster {
-  const { key, salt } = KEYING_BYTES[profile]
-  return { profile, key: new Uint8Array(key).fill(3), salt: new Uint8Array(salt).fill(4) }
-}
-
-/** The best of ten rounds, as other processes only ever make it slower. */
-function bestUs(rounds: number, count: number, action: () => void): number {
-  let best = Number.POSITIVE_INFINITY
-  for (let round = 0; round < rounds; round++) {
-    const start = performance.now()
-    for (let i = 0; i < count; i++) action()
-    best = Math.min(best, ((performance.now() - start) * 1000) / count)
+await makeClip(new Scope())
+const rounds: FanoutRound[] = []
+const floors: number[] = []
+for (let i = 0; i < Number(values.rounds); i++) {
+  for (const name of names) {
+    const round = await measureRound(name, options)
+    rounds.push(round)
+    print(`round ${i + 1}  ${name.padEnd(10)}  ${summary(round)}`)
   }
-  return best
+  const { packetsPerSecondPerViewer, bytesPerPacket } = rounds.at(-1) as FanoutRound
+  const sizes = [packetsPerSecondPerViewer, bytesPerPacket].map(Math.round)
+  const floor = measureFloor([viewers, options.seconds, ...sizes])
+  floors.push(floor)
+  print(`round ${i + 1}  floor       ${floor.toFixed(2)} µs of CPU per datagram with plain dgram.send`)
 }
 
-function benchProtect(profile: SrtpProfile): void {
-  const ring = new PacketRing()
-  let protector = createProtector(masterOf(profile))
-  const unprotector = createUnprotector(masterOf(profile))
-  const payload = alignPayload(new Uint8Array(PAYLOAD_BYTES))
-  let sequenceNumber = 0
-  const protectNext = (): Uint8Array => {
-    const offset = ring.next()
-    ring.bytes.set([0x80, 96, sequenceNumber >> 8, sequenceNumber, 0, 0, 0, 0, 0, 0, 0, 1], offset)
-    sequenceNumber = (sequenceNumber + 1) & 0xffff
-    return ring.bytes.subarray(offset, offset + protector.protect(ring, offset, 12, payload))
-  }
-  const protectUs = bestUs(10, 20_000, protectNext)
-  protector = createProtector(masterOf(profile))
-  sequenceNumber = 0
-  const bothUs = bestUs(10, 20_000, () => unprotector.unprotect(protectNext()))
-  print(`${profile} protect`, protectUs, "µs")
-  print(`${profile} unprotect`, bothUs - protectUs, "µs")
+const floor = median(floors) as number
+const medians = names.map((name) => ({ name, figures: mediansOf(name) }))
+print(`\nmedians of ${values.rounds} rounds with ${viewers} viewers`)
+print([...names.map((name) => name.padStart(12)), ""].join(""))
+for (const [key, title, digits] of FIGURES) {
+  print(`${medians.map(({ figures }) => (figures[key] as number).toFixed(digits).padStart(12)).join("")}  ${title}`)
+}
+const ratios = medians.map(({ figures }) => ((figures.cpuUsPerPacket as number) / floor).toFixed(2).padStart(12))
+print(`${ratios.join("")}  CPU per packet, in relation to plain dgram.send (${floor.toFixed(2)} µs)`)
+const [first, second] = medians.map(({ figures }) => figures.cpuUsPerPacket as number)
+if (first !== undefined && second !== undefined) print(`${names.join(" / ")}: ${(first / second).toFixed(2)}`)
+if (values.json !== undefined) {
+  const result = { ...options, floorUsPerDatagram: floor, medians, rounds, floors }
+  writeFileSync(values.json, `${JSON.stringify(result, null, 2)}\n`)
+}
+process.exit(0)
+
+function summary(round: FanoutRound): string {
+  return [
+    `${round.cpuUsPerPacket.toFixed(2)} µs a packet`,
+    `${round.cpuPerViewer.toFixed(2)} thousandths of a core and ${round.memoryPerViewerKb.toFixed(0)} kB a viewer`,
+    `${round.cpuMsPerJoin.toFixed(1)} ms a join`,
+    `first packet ${round.firstPacketP50Ms.toFixed(0)}/${round.firstPacketP95Ms.toFixed(0)} ms`,
+    `loss ${round.lossPercent.toFixed(3)} %`,
+    `event loop ${round.loopDelayP50Ms.toFixed(1)}/${round.loopDelayP99Ms.toFixed(1)} ms`,
+  ].join(", ")
 }
 
-/** A process that takes all datagrams, so that the cost of receiving is not counted here. */
-async function openSink(): Promise<{ port: number; close(): void }> {
-  const code = `import("node:dgram").then(({ createSocket }) => {
-    const socket = createSocket({ type: "udp4", recvBufferSize: 4 << 20 })
-    socket.on("message", () => {})
-    socket.bind(0, "127.0.0.1", () => process.stdout.write(String(socket.address().port)))
-  })`
-  const child = spawn(process.execPath, ["Deno" in globalThis ? "eval" : "-e", code], {
-    stdio: ["ignore", "pipe", "inherit"],
-  })
-  const port = await new Promise<number>((resolve) => child.stdout.once("data", (text) => resolve(Number(text))))
-  return { port, close: () => child.kill() }
+function mediansOf(name: FanoutName): Partial<Record<keyof FanoutRound, number>> {
+  const own = rounds.filter(({ fanout }) => fanout === name)
+  return Object.fromEntries(FIGURES.map(([key]) => [key, median(own.map((round) => round[key] as number))]))
 }
 
-function frameAt(frame: number): RtpBatch {
-  const packets = Array.from({ length: PACKETS_PER_FRAME }, (_, i) => ({
-    sequenceNumber: (frame * PACKETS_PER_FRAME + i) & 0xffff,
-    marker: i === PACKETS_PER_FRAME - 1,
-    payload: new Uint8Array(PAYLOAD_BYTES),
-  }))
-  return { kind: "video", timestamp: frame * 3600, ptsUs: frame * 40_000, startsKeyframe: false, packets }
+/** In µs for each datagram. */
+function measureFloor(args: readonly number[]): number {
+  const script = join(import.meta.dirname, "fanout-floor.ts")
+  return Number(execFileSync(process.execPath, [script, ...args.map(String)], { encoding: "utf8" }))
 }
 
-async function benchFanout(profile: SrtpProfile, extensions?: TrackExtensions): Promise<void> {
-  const unused = () => {}
-  const port = await UdpPort.open(
-    { hosts: ["127.0.0.1"], port: 0 },
-    { stun: unused, dtls: unused, srtp: unused, onBug: unused },
-  )
-  const sink = await openSink()
-  const remote = new RemoteAddress()
-  remote.moveTo({ transport: "udp", family: 4, address: "127.0.0.1", port: sink.port })
-  const fanout = new TypeScriptFanout((datagram, to) => port.send(datagram, to))
-  const keys = { profile, local: masterOf(profile), remote: masterOf(profile) }
-  for (let n = 0; n < viewers; n++) {
-    const rtx = { ssrc: viewers + n + 1, payloadType: 97 }
-    const tracks = [{ trackId: "video", ssrc: n + 1, payloadType: 96, rtx, ...(extensions && { extensions }) }]
-    fanout.joinTrack(fanout.addViewer({ remote, keys, tracks }), "video", { sourceId: "lane", sequenceOffset: n })
-  }
-  for (let frame = 0; frame < 5; frame++) fanout.send("lane", frameAt(frame))
-  const before = process.cpuUsage()
-  const start = performance.now()
-  const frames = seconds * FRAMES_PER_SECOND
-  let longestMs = 0
-  for (let frame = 5; frame < frames + 5; frame++) {
-    const due = start + ((frame - 5) * 1000) / FRAMES_PER_SECOND
-    await new Promise((resolve) => setTimeout(resolve, Math.max(0, due - performance.now())))
-    const frameStart = performance.now()
-    fanout.send("lane", frameAt(frame))
-    longestMs = Math.max(longestMs, performance.now() - frameStart)
-  }
-  await new Promise((resolve) => setTimeout(resolve, 50))
-  const { user, system } = process.cpuUsage(before)
-  const packets = frames * PACKETS_PER_FRAME * viewers
-  const label = extensions === undefined ? profile : `${profile}, extensions`
-  print(`${label}: CPU per delivered packet`, (user + system) / packets, "µs")
-  print(`${label}: longest frame for ${viewers} viewers`, longestMs, "ms")
-  fanout.close()
-  sink.close()
-  await port.close()
-}
-
-for (const profile of PROFILES) benchProtect(profile)
-for (const profile of PROFILES) {
-  await benchFanout(profile)
-  await benchFanout(profile, { absSendTime: 2, transportCc: 3 })
+function print(line: string): void {
+  process.stdout.write(`${line}\n`)
 }

@@ -4,18 +4,20 @@
  */
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { connect } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
 import { setTimeout as delay } from "node:timers/promises"
 import { parseArgs } from "node:util"
+import { Scope } from "../../test/support/scope.ts"
+import { median } from "../lib/bench/numbers.ts"
+import { cpuSeconds, memoryKb } from "../lib/bench/process-cost.ts"
+import { makeClip, publishClip } from "../lib/bench/publisher.ts"
 
 const ROOT = join(import.meta.dirname, "../..")
-const CLIP = join(ROOT, ".cache/bench/3mbit.flv")
 const PORTS = { whipstitch: 19_350, nginx: 19_351 }
-const TICKS_PER_SECOND = 100
 
 type Server = keyof typeof PORTS
 
@@ -51,7 +53,7 @@ process.on("exit", () => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-await makeClip()
+await makeClip(new Scope())
 const rounds: Round[] = []
 for (let i = 0; i < Number(values.rounds); i++) {
   for (const server of servers) {
@@ -79,31 +81,31 @@ process.exit(0)
 
 async function measure(server: Server): Promise<Round> {
   const process_ = await startServer(server)
-  const publisher = start("ffmpeg", [
-    ...["-hide_banner", "-loglevel", "error", "-re", "-stream_loop", "-1", "-i", CLIP, "-c", "copy", "-f", "flv"],
-    `rtmp://127.0.0.1:${PORTS[server]}/live/bench`,
-  ])
+  const scope = new Scope()
+  publishClip(scope, `rtmp://127.0.0.1:${PORTS[server]}/live/bench`)
   await delay(4_000)
   const before = memoryKb(process_)
   const group = await startPlayers(PORTS[server], players)
   await delay(4_000) // the cached pictures are sent, and the just-in-time compiler has seen them
-  const cpuBefore = cpuTicks(process_)
+  const cpuBefore = cpuSeconds(process_)
   const first = await group.report()
   const startMs = performance.now()
   await delay(seconds * 1_000)
   const last = await group.report()
   const elapsedSeconds = (performance.now() - startMs) / 1_000
-  const cpuAfter = cpuTicks(process_)
+  const cpuAfter = cpuSeconds(process_)
   const after = memoryKb(process_)
   if (last.connected !== players) throw new Error(`${server}: ${players - last.connected} players were cut off`)
   const bytes = last.received.map((total, i) => total - (first.received[i] ?? 0))
   const average = bytes.reduce((sum, value) => sum + value, 0) / bytes.length
-  for (const child of [group.child, publisher, process_]) await end(child)
+  await end(group.child)
+  await scope.close()
+  await end(process_)
   const user = cpuAfter.user - cpuBefore.user
   const total = user + cpuAfter.system - cpuBefore.system
   return {
     server,
-    cpuPerPlayer: (total / TICKS_PER_SECOND / elapsedSeconds / players) * 1_000,
+    cpuPerPlayer: (total / elapsedSeconds / players) * 1_000,
     userShare: user / total,
     memoryPerPlayerKb: (after - before) / players,
     slowestShare: Math.min(...bytes) / average,
@@ -188,35 +190,4 @@ async function end(child: ChildProcess): Promise<void> {
   const timer = setTimeout(() => child.kill("SIGKILL"), 3_000)
   await gone
   clearTimeout(timer)
-}
-
-/** Of the process with its threads; proc(5). */
-function cpuTicks({ pid }: ChildProcess): { user: number; system: number } {
-  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? []
-  return { user: Number(fields[11]), system: Number(fields[12]) }
-}
-
-function memoryKb({ pid }: ChildProcess): number {
-  return Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))?.[1])
-}
-
-/** Ten seconds of moving pictures and sound at a steady 3 Mbit/s, a keyframe every two seconds. */
-async function makeClip(): Promise<void> {
-  if (existsSync(CLIP)) return
-  mkdirSync(join(ROOT, ".cache/bench"), { recursive: true })
-  const child = start("ffmpeg", [
-    ...["-hide_banner", "-loglevel", "error", "-y"],
-    ...["-f", "lavfi", "-i", "testsrc2=size=1280x720:rate=30,noise=alls=40:allf=t"],
-    ...["-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000", "-t", "10"],
-    ...["-c:v", "libx264", "-preset", "veryfast", "-tune", "zerolatency", "-pix_fmt", "yuv420p", "-g", "60"],
-    ...["-b:v", "2900k", "-minrate", "2900k", "-maxrate", "2900k", "-bufsize", "2900k", "-nal-hrd", "cbr"],
-    ...["-c:a", "aac", "-b:a", "96k", "-ac", "2", CLIP],
-  ])
-  const [code] = await once(child, "exit")
-  if (code !== 0) throw new Error("ffmpeg could not make the clip")
-}
-
-function median(numbers: readonly number[]): number | undefined {
-  const sorted = numbers.toSorted((a, b) => a - b)
-  return sorted[sorted.length >> 1]
 }

@@ -4,6 +4,7 @@ import { until } from "./wait.ts"
 /** A stream as the API lists it. */
 interface ListedStream {
   readonly name: string
+  readonly viewers: number
   readonly tracks: readonly { readonly kind: string; readonly codec: string }[]
 }
 
@@ -18,6 +19,13 @@ export async function liveStream(gateway: TestGateway, stream: string, trackCoun
 /** Waits until the API no longer lists a stream. */
 export async function endedStream(gateway: TestGateway, stream: string): Promise<void> {
   await until(`${stream} to end`, async () => (await listStreams(gateway)).every(({ name }) => name !== stream))
+}
+
+/** Waits until nobody watches a stream any more. */
+export async function noViewers(gateway: TestGateway, stream: string): Promise<void> {
+  await until(`the viewers of ${stream} to go`, async () => {
+    return (await listStreams(gateway)).every(({ name, viewers }) => name !== stream || viewers === 0)
+  })
 }
 
 async function listStreams(gateway: TestGateway): Promise<ListedStream[]> {

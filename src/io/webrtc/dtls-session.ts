@@ -257,7 +257,7 @@ function toGatewayError(error: unknown): GatewayError {
   return new GatewayError("dtls.handshake", `DTLS handshake failed: ${message}`, { cause: error })
 }
 
-/** The best first: AES-CM costs our fan-out less than half of what GCM does, as `scripts/bench/fanout.ts` shows. */
+/** The best first: AES-CM costs our fan-out less than half of what GCM does, as `scripts/bench/srtp.ts` shows. */
 const PROFILES_BY_PREFERENCE: readonly SrtpProfile[] = ["AES128_CM_SHA1_80", "AEAD_AES_128_GCM"]
 
 const WIRE_PROFILE = {
