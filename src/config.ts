@@ -22,6 +22,10 @@ const Media = z.strictObject({
   port: port.default(8000).describe("port of all WebRTC media, UDP and TCP"),
   tcp: flag.default(true).describe("media by TCP for peers that UDP does not reach"),
   tcpQueueMaxBytes: positive.default(512 * 1024).describe("output that may wait for a slow peer on TCP"),
+  fanout: z
+    .enum(["auto", "native", "typescript"])
+    .default("auto")
+    .describe("what encrypts and sends to viewers: native threads, or TypeScript where those cannot be compiled"),
   publicAddresses: publicAddressList
     .default([])
     .describe("addresses or DNS names to announce to WebRTC peers, best first; needed behind NAT"),

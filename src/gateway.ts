@@ -23,7 +23,7 @@ import { readCaFile } from "./io/rtmp/ca-file.ts"
 import { connectRtmp } from "./io/rtmp/client.ts"
 import { startRtmpServer } from "./io/rtmp/server.ts"
 import { VideoPolicies } from "./io/video/video-policies.ts"
-import { TypeScriptFanout } from "./io/webrtc/fanout-typescript.ts"
+import { chooseFanout } from "./io/webrtc/choose-fanout.ts"
 import { resolvePublicAddresses } from "./io/webrtc/public-addresses.ts"
 import { reportReachability } from "./io/webrtc/self-test.ts"
 import { WebRtcTransport } from "./io/webrtc/transport.ts"
@@ -93,8 +93,10 @@ async function start(config: Config, logger: Logger, open: Closeable[]): Promise
   open.push({ close: async () => clearInterval(sweep) })
 
   let miniSdp: MiniSdpServer | undefined
+  const fanoutChoice = chooseFanout(config.media.fanout, logger)
   const transport = await WebRtcTransport.listen({
     ...config.media,
+    openSocket: fanoutChoice.openSocket,
     ...(config.minisdp.enabled && {
       miniSdp: (datagram, source) => miniSdp?.push(datagram, source),
       earlyDtls: (datagram, source) => miniSdp?.keepDtls(datagram, source) === true,
@@ -104,7 +106,8 @@ async function start(config: Config, logger: Logger, open: Closeable[]): Promise
     onBug,
   })
   open.push({ close: () => transport.close("the gateway is closing") })
-  const fanout = new TypeScriptFanout(transport.send)
+  const fanout = fanoutChoice.create(transport)
+  open.push({ close: async () => fanout.close() })
   const webrtc = new WebRtcService({ ...config.media, transport, fanout, registry, logger, nowMs, onBug })
 
   const permissions = createAccess(config.access, logger)

@@ -1,6 +1,6 @@
 import type { PassedExtension } from "../../media/header-extension.ts"
 import { absSendTime } from "../../rtp/header-extension.ts"
-import type { TrackExtensions } from "./fanout.ts"
+import type { TrackExtensions, ViewerTrack } from "./fanout.ts"
 import { swap32 } from "./srtp/keystream.ts"
 import type { PacketRing } from "./srtp/packet-ring.ts"
 
@@ -26,8 +26,8 @@ export class ExtensionWriter {
 
   /** Throws a `RangeError` for an id that has no one-byte form. */
   constructor(extensions: TrackExtensions, counter: TransportCounter, nowUs: () => number) {
+    checkExtensionIds(extensions)
     const { mid, absSendTime, transportCc, passed = {} } = extensions
-    for (const id of [mid?.id, absSendTime, transportCc, ...Object.values(passed)]) checkId(id)
     this.#midWords = mid === undefined ? new Uint32Array(0) : serializeMid(mid.id, mid.value)
     this.#absSendTimeHead = absSendTime === undefined ? 0 : ((absSendTime << 4) | 2) << 24
     this.#transportCcHead = transportCc === undefined ? 0 : ((transportCc << 4) | 1) << 24
@@ -78,8 +78,18 @@ export class ExtensionWriter {
   }
 }
 
-function checkId(id: number | undefined): void {
-  if (id !== undefined && !(id >= 1 && id <= 14)) throw new RangeError(`header extension id ${id}`)
+/** Throws a `RangeError` for an id that has no one-byte form. */
+export function checkExtensionIds({ mid, absSendTime, transportCc, passed = {} }: TrackExtensions = {}): void {
+  for (const id of [mid?.id, absSendTime, transportCc, ...Object.values(passed)]) {
+    if (id !== undefined && !(id >= 1 && id <= 14)) throw new RangeError(`header extension id ${id}`)
+  }
+}
+
+/** What a track's packets carry: without RTX one is sent again as it was, so nothing in it may tell of the sending. */
+export function sentExtensions({ extensions = {}, rtx }: ViewerTrack): TrackExtensions {
+  if (rtx !== undefined) return extensions
+  const { mid, passed } = extensions
+  return { ...(mid && { mid }), ...(passed && { passed }) }
 }
 
 function serializeMid(id: number, mid: string): Uint32Array {

@@ -6,11 +6,10 @@ import {
   PACKETS_WITH_MID,
   RESENDABLE_PACKETS,
   type Thinning,
-  type TrackExtensions,
   type ViewerTrack,
   type ViewerTrackStats,
 } from "./fanout.ts"
-import { ExtensionWriter, type TransportCounter } from "./fanout-extensions.ts"
+import { ExtensionWriter, sentExtensions, type TransportCounter } from "./fanout-extensions.ts"
 import { type LiveSource, SentHistory } from "./fanout-history.ts"
 import { SentNumbers } from "./fanout-numbers.ts"
 import { type ThinnableBatch, TrackThinning } from "./fanout-thinning.ts"
@@ -82,7 +81,7 @@ export class ViewerStream {
     this.#track = track
     this.#viewer = viewer
     this.#output = output
-    this.#extensions = new ExtensionWriter(extensionsOf(track), viewer.transportCounter, output.nowUs)
+    this.#extensions = new ExtensionWriter(sentExtensions(track), viewer.transportCounter, output.nowUs)
     this.#timestampOffset = timestampOffset
     this.#ssrcWord = swap32(ssrc)
     this.#numbers = new SentNumbers(firstSequenceNumber)
@@ -295,13 +294,6 @@ export class ViewerStream {
     const length = this.#viewer.protector.protect(ring, offset, headerBytes, payload)
     send(ring.bytes.subarray(offset, offset + length), this.#viewer.remote)
   }
-}
-
-/** Without RTX a packet is sent again as it was, so nothing in it may tell of the sending. */
-function extensionsOf({ extensions = {}, rtx }: ViewerTrack): TrackExtensions {
-  if (rtx !== undefined) return extensions
-  const { mid, passed } = extensions
-  return { ...(mid && { mid }), ...(passed && { passed }) }
 }
 
 /** Of a source that was left: a second of a good stream. */

@@ -14,13 +14,15 @@ export interface DatagramConnection {
   close(): void
 }
 
-/** Where a peer is now. One object for the life of a session: who sends reads it each time, and so follows a move at once. */
+/** Where a peer is now. One object for the life of a session: who sends reads it each time, or is told, and so follows a move at once. */
 export class RemoteAddress implements NetworkPath {
   transport: "udp" | "tcp" = "udp"
   family: 4 | 6 = 4
   address = ""
   port = 0
   connection: DatagramConnection | undefined
+  /** Called after each move, for the one that keeps a copy elsewhere. */
+  onMove: (() => void) | undefined
 
   /** False until the first authenticated check. */
   get isKnown(): boolean {
@@ -33,5 +35,6 @@ export class RemoteAddress implements NetworkPath {
     this.address = address
     this.port = port
     this.connection = connection
+    this.onMove?.()
   }
 }

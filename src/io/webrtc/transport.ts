@@ -97,6 +97,11 @@ export class WebRtcTransport {
     return (this.#udp as UdpPort).port
   }
 
+  /** Of the UDP port, see `UdpPort.descriptors`. */
+  get descriptors(): UdpPort["descriptors"] {
+    return (this.#udp as UdpPort).descriptors
+  }
+
   get stats(): WebRtcTransportStats {
     const udp = this.#udp as UdpPort
     return {

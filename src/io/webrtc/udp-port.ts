@@ -1,5 +1,6 @@
 import { createSocket, type Socket } from "node:dgram"
 import { isIPv6 } from "node:net"
+import { getSystemErrorName } from "node:util"
 import { GatewayError } from "../../errors.ts"
 import type { SocketAddress } from "../../ice/ip-address.ts"
 import { type DatagramHandlers, dispatchDatagram } from "./datagram.ts"
@@ -10,6 +11,14 @@ export interface UdpPortOptions {
   readonly hosts: readonly string[]
   /** 0 asks the system for a free port. */
   readonly port: number
+  /** Opens and binds a socket where its descriptor is needed; returns that, or minus the number of the system's error. */
+  readonly openSocket?: ((family: 4 | 6, host: string, port: number) => number) | undefined
+}
+
+/** A socket with its descriptor, where it was opened by one. */
+interface BoundSocket {
+  readonly socket: Socket
+  readonly descriptor: number | undefined
 }
 
 /** One UDP port, a socket for each family of addresses, shared by all sessions. */
@@ -20,15 +29,22 @@ export class UdpPort {
   readonly port: number
   /** The hosts that could be bound. */
   readonly hosts: readonly string[]
+  /** For another sender on the same port; there with `openSocket`, and good until `close`. */
+  readonly descriptors: { readonly ipv4?: number | undefined; readonly ipv6?: number | undefined }
   /** Datagrams that no protocol claims, empty ones among them. */
   droppedDatagrams = 0
   /** Datagrams that the system did not take. */
   sendErrors = 0
 
-  private constructor(sockets: readonly Socket[], handlers: DatagramHandlers) {
+  private constructor(bound: readonly BoundSocket[], handlers: DatagramHandlers) {
+    const sockets = bound.map(({ socket }) => socket)
     this.#sockets = sockets
     this.#ipv4 = sockets.find((socket) => socket.address().family === "IPv4")
     this.#ipv6 = sockets.find((socket) => socket.address().family === "IPv6")
+    this.descriptors = {
+      ipv4: bound.find(({ socket }) => socket === this.#ipv4)?.descriptor,
+      ipv6: bound.find(({ socket }) => socket === this.#ipv6)?.descriptor,
+    }
     this.port = (sockets[0] as Socket).address().port
     this.hosts = sockets.map((socket) => socket.address().address)
     for (const socket of sockets) {
@@ -46,25 +62,25 @@ export class UdpPort {
 
   /** Opens the port; throws `listen.failed` where no host can be bound, or a named one cannot. */
   static async open(options: UdpPortOptions, handlers: DatagramHandlers): Promise<UdpPort> {
-    const sockets: Socket[] = []
+    const bound: BoundSocket[] = []
     let failure: unknown
     let isFatal = false
     for (const host of options.hosts) {
-      const port = sockets[0]?.address().port ?? options.port
+      const port = bound[0]?.socket.address().port ?? options.port
       try {
-        sockets.push(await bind(host, port))
+        bound.push(await bind(host, port, options.openSocket))
       } catch (error) {
         failure = error
         isFatal = !isMissingFamily(host, error)
         if (isFatal) break
       }
     }
-    if (sockets.length === 0 || isFatal) {
-      for (const socket of sockets) socket.close()
+    if (bound.length === 0 || isFatal) {
+      for (const { socket } of bound) socket.close()
       const where = `${options.hosts.join(", ")} port ${options.port}`
       throw new GatewayError("listen.failed", `cannot open UDP ${where}`, { cause: failure })
     }
-    return new UdpPort(sockets, handlers)
+    return new UdpPort(bound, handlers)
   }
 
   /** Sends one datagram; its memory must stay as it is for a while, as the system may take it later. */
@@ -83,8 +99,13 @@ export class UdpPort {
   }
 }
 
-function bind(host: string, port: number): Promise<Socket> {
+function bind(host: string, port: number, openSocket: UdpPortOptions["openSocket"]): Promise<BoundSocket> {
   const family = isIPv6(host) ? 6 : 4
+  const descriptor = openSocket?.(family, host, port)
+  if (descriptor !== undefined && descriptor < 0) {
+    const code = getSystemErrorName(descriptor)
+    return Promise.reject(Object.assign(new Error(`${code}: bind ${host} port ${port}`), { code }))
+  }
   const socket = createSocket({
     type: family === 6 ? "udp6" : "udp4",
     ipv6Only: family === 6,
@@ -98,7 +119,8 @@ function bind(host: string, port: number): Promise<Socket> {
       socket.close()
       reject(error)
     })
-    socket.bind({ port, address: host, exclusive: true }, () => resolve(socket))
+    const place = descriptor === undefined ? { port, address: host } : { fd: descriptor }
+    socket.bind({ ...place, exclusive: true }, () => resolve({ socket, descriptor }))
   })
 }
 

@@ -1,18 +1,51 @@
 import { createSocket, type Socket } from "node:dgram"
+import type { PacketFanout } from "../../../src/io/webrtc/fanout.ts"
+import { NativeFanout } from "../../../src/io/webrtc/fanout-native.ts"
 import { TypeScriptFanout } from "../../../src/io/webrtc/fanout-typescript.ts"
+import type { SendDatagram } from "../../../src/io/webrtc/fanout-viewer.ts"
 import { RemoteAddress } from "../../../src/io/webrtc/remote-address.ts"
 import { KEYING_BYTES, type SrtpKeys, type SrtpProfile } from "../../../src/io/webrtc/srtp/keys.ts"
 import { createUnprotector, type SrtpUnprotector } from "../../../src/io/webrtc/srtp/unprotect.ts"
-import type { UdpPort } from "../../../src/io/webrtc/udp-port.ts"
+import { UdpPort, type UdpPortOptions } from "../../../src/io/webrtc/udp-port.ts"
 import type { RtpBatch } from "../../../src/media/packet.ts"
+import { NATIVE } from "../../support/native.ts"
 
-/** One entry for each implementation; all of them send from a port of their own to sockets on loopback. */
-export const IMPLEMENTATIONS = [
+/** An implementation that is tested: it sends from a port of its own to sockets on loopback. */
+interface Implementation {
+  readonly name: string
+  openPort(): Promise<UdpPort>
+  create(port: UdpPort, nowUs?: () => number): PacketFanout
+}
+
+const { addon } = NATIVE
+
+/** One entry for each implementation; the native one where it can be compiled, see `fanout-native.test.ts`. */
+export const IMPLEMENTATIONS: readonly Implementation[] = [
   {
     name: "TypeScript",
-    create: (port: UdpPort, nowUs?: () => number) => new TypeScriptFanout((d, to) => port.send(d, to), nowUs),
+    openPort: () => openPort(undefined),
+    create: (port, nowUs) => new TypeScriptFanout((d, to) => port.send(d, to), nowUs),
   },
+  ...(addon === undefined
+    ? []
+    : [
+        {
+          name: "native",
+          openPort: () => openPort(addon.openSocket),
+          create: (port: UdpPort, nowUs?: () => number) => {
+            const send: SendDatagram = (datagram, to) => port.send(datagram, to)
+            return new NativeFanout(addon, { sockets: port.descriptors, send, ...(nowUs && { nowUs }), threads: 2 })
+          },
+        },
+      ]),
 ]
+
+function openPort(openSocket: UdpPortOptions["openSocket"]): Promise<UdpPort> {
+  const unused = () => {}
+  const handlers = { stun: unused, dtls: unused, srtp: unused, onBug: unused }
+  return UdpPort.open({ hosts: ["127.0.0.1"], port: 0, openSocket }, handlers)
+}
+
 /** All that the gateway speaks. */
 export const PROFILES: SrtpProfile[] = ["AES128_CM_SHA1_80", "AEAD_AES_128_GCM"]
 

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import type { PacketFanout, ViewerId } from "../../../src/io/webrtc/fanout.ts"
-import { UdpPort } from "../../../src/io/webrtc/udp-port.ts"
+import type { UdpPort } from "../../../src/io/webrtc/udp-port.ts"
 import type { RtpBatch } from "../../../src/media/packet.ts"
 import { batch, IMPLEMENTATIONS, type Received, Viewer } from "./fanout-support.ts"
 
@@ -21,16 +21,14 @@ function apart(source: RtpBatch): RtpBatch[] {
   }))
 }
 
-describe.each(IMPLEMENTATIONS)("the $name fan-out leaves out", ({ create }) => {
+describe.each(IMPLEMENTATIONS)("the $name fan-out leaves out", ({ openPort, create }) => {
   let port: UdpPort
   let fanout: PacketFanout
   let viewer: Viewer
   let id: ViewerId
 
   beforeAll(async () => {
-    const unused = () => {}
-    const handlers = { stun: unused, dtls: unused, srtp: unused, onBug: unused }
-    port = await UdpPort.open({ hosts: ["127.0.0.1"], port: 0 }, handlers)
+    port = await openPort()
   })
 
   afterAll(() => port.close())

@@ -1,21 +1,19 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import type { PacketFanout, ViewerId, ViewerTrack } from "../../../src/io/webrtc/fanout.ts"
-import { UdpPort } from "../../../src/io/webrtc/udp-port.ts"
+import type { UdpPort } from "../../../src/io/webrtc/udp-port.ts"
 import { batch, IMPLEMENTATIONS, PROFILES, payloadOf, Viewer } from "./fanout-support.ts"
 
 const MID = { id: 3, value: "v0" }
 
 describe.each(IMPLEMENTATIONS.flatMap((one) => PROFILES.map((profile) => ({ ...one, profile }))))(
   "the $name fan-out with $profile",
-  ({ create, profile }) => {
+  ({ openPort, create, profile }) => {
     let port: UdpPort
     let fanout: PacketFanout
     let viewers: Viewer[] = []
 
     beforeAll(async () => {
-      const unused = () => {}
-      const handlers = { stun: unused, dtls: unused, srtp: unused, onBug: unused }
-      port = await UdpPort.open({ hosts: ["127.0.0.1"], port: 0 }, handlers)
+      port = await openPort()
     })
 
     afterAll(() => port.close())

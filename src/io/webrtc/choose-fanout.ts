@@ -1,0 +1,40 @@
+import type { Logger } from "../log.ts"
+import { loadNativeAddon, nativeThreadCount } from "../native/addon.ts"
+import type { PacketFanout } from "./fanout.ts"
+import { NativeFanout } from "./fanout-native.ts"
+import { TypeScriptFanout } from "./fanout-typescript.ts"
+import type { WebRtcTransport } from "./transport.ts"
+import type { UdpPortOptions } from "./udp-port.ts"
+
+/** What the configuration asks for; `auto` takes the native one where there is one. */
+export type FanoutWish = "auto" | "native" | "typescript"
+
+/** The implementation for this run. */
+export interface FanoutChoice {
+  /** For the port from which the fan-out is to send. */
+  readonly openSocket?: UdpPortOptions["openSocket"]
+  create(transport: WebRtcTransport): PacketFanout
+}
+
+/** Decides on the implementation and logs it; TypeScript goes on where the native one is missing, whatever was asked for. */
+export function chooseFanout(wish: FanoutWish, logger: Logger): FanoutChoice {
+  const typeScript = { create: (transport: WebRtcTransport) => new TypeScriptFanout(transport.send) }
+  if (wish === "typescript") {
+    logger.info({ fanout: "typescript" }, "packets are encrypted and sent in TypeScript, as configured")
+    return typeScript
+  }
+  const { addon, reason } = loadNativeAddon()
+  if (addon === undefined) {
+    const level = wish === "native" ? "warn" : "info"
+    logger[level](
+      { fanout: "typescript", reason },
+      "packets are encrypted and sent in TypeScript, as there is no native fan-out",
+    )
+    return typeScript
+  }
+  logger.info({ fanout: "native", threads: nativeThreadCount() }, "packets are encrypted and sent by native threads")
+  return {
+    openSocket: addon.openSocket,
+    create: (transport) => new NativeFanout(addon, { sockets: transport.descriptors, send: transport.send }),
+  }
+}
