@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises"
 import { parseArgs } from "node:util"
-import type { Browser } from "playwright-core"
+import type { Browser, Page } from "playwright-core"
 import { publishBarcode } from "../../test/support/barcode-publisher.ts"
 import { openPage, startChromium } from "../../test/support/chromium.ts"
 import { startGateway, type TestGateway } from "../../test/support/gateway.ts"
@@ -8,9 +8,10 @@ import { type Join, type JoinSummary, joinOnce, summarise } from "../../test/sup
 import { FFMPEG9, HAS_FFMPEG9 } from "../../test/support/paths.ts"
 import { Scope } from "../../test/support/scope.ts"
 import { liveStream } from "../../test/support/streams.ts"
+import { startLossyRelay, throughRelay } from "../lib/lossy-relay.ts"
 
 /**
- * How soon a viewer sees and hears something: Chromium joins a stream of 640 × 360, 25 pictures a second and 2.5 Mbit/s at random moments of
+ * How soon a viewer sees and hears something: Chromium joins a stream of 640 × 360 and 25 pictures a second at random moments of
  * a group of 250 pictures, and leaves after some seconds. None of the publishers but the page makes a keyframe on request.
  */
 type SourceName = "rtmp" | "rtmp-b" | "whip" | "page"
@@ -24,6 +25,10 @@ const { values } = parseArgs({
     joins: { type: "string", default: "50" },
     seconds: { type: "string", default: "5" },
     source: { type: "string" },
+    /** Bits per second that the viewer's link takes, with 30 ms of round trip and a queue of 150 ms. */
+    link: { type: "string" },
+    /** Bits per second of the video; of what is not from a page. */
+    bitrate: { type: "string", default: "2500000" },
     json: { type: "boolean", default: false },
   },
 })
@@ -47,6 +52,7 @@ async function measure(source: SourceName): Promise<Join[]> {
     await publish(scope, browser, gateway, source, stream)
     await liveStream(gateway, stream)
     const { page } = await openPage(scope, browser, `${gateway.httpUrl}/health`)
+    if (values.link !== undefined) await narrow(scope, page, gateway, Number(values.link))
     await delay(GROUP_MS)
     const all: Join[] = []
     for (let i = 0; i <= joins; i++) {
@@ -58,6 +64,19 @@ async function measure(source: SourceName): Promise<Join[]> {
   } finally {
     await scope.close()
   }
+}
+
+/** Leads the page's viewers through a link of that bitrate. */
+async function narrow(scope: Scope, page: Page, gateway: TestGateway, bitrateBps: number): Promise<void> {
+  const toClient = { bitrateBps, queueMs: 150, delayMs: 15 }
+  const relay = await startLossyRelay({ targetPort: gateway.mediaPort, toClient, toGateway: { delayMs: 15 } })
+  scope.defer(() => relay.close())
+  await page.route("**/whep/**", async (route) => {
+    const response = await route.fetch()
+    const isAnswer = response.status() === 201
+    const body = await response.text()
+    await route.fulfill({ response, body: isAnswer ? throughRelay(body, gateway.mediaPort, relay.port) : body })
+  })
 }
 
 async function publish(
@@ -74,7 +93,16 @@ async function publish(
   }
   const isWhip = source === "whip"
   const filter = "scale=640:360:flags=neighbor,noise=alls=12:allf=t,format=yuv420p"
-  const rate = ["-b:v", "2500k", "-maxrate", "2500k", "-bufsize", "2500k", "-g", `${GROUP_PICTURES}`]
+  const rate = [
+    "-b:v",
+    values.bitrate,
+    "-maxrate",
+    values.bitrate,
+    "-bufsize",
+    values.bitrate,
+    "-g",
+    `${GROUP_PICTURES}`,
+  ]
   const reordering = source === "rtmp-b" ? ["-bf", "3"] : ["-tune", "zerolatency"]
   const video = ["-vf", filter, "-c:v", "libx264", "-preset", "ultrafast", ...reordering, ...rate, "-sc_threshold", "0"]
   const target = isWhip

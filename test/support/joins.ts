@@ -5,7 +5,7 @@ export interface Join {
   readonly firstPictureMs: number
   /** NaN where no sound came. */
   readonly firstSoundMs: number
-  /** From the first picture until all pictures are as young as those at the end; NaN where that was not within the time. */
+  /** From the first picture until several in a row are as young as those at the end; NaN where that was not within the time. */
   readonly backAtLiveMs: number
   /** Age of the pictures at the end. */
   readonly liveAgeMs: number
@@ -32,12 +32,13 @@ export async function joinOnce(page: Page, url: string, seconds: number): Promis
     read.filter(({ atMs }) => atMs > endMs - LAST_MS).map(({ ageMs }) => ageMs),
     0.5,
   )
-  const late = read.findLastIndex(({ ageMs }) => ageMs > liveAgeMs + LIVE_MS)
+  const isLive = ({ ageMs }: Required<Picture>) => ageMs <= liveAgeMs + LIVE_MS
+  const live = read.find((_, i) => i + LIVE_PICTURES <= read.length && read.slice(i, i + LIVE_PICTURES).every(isLive))
   const drawn = read.map(({ atMs, ageMs }) => atMs - ageMs)
   return {
     ...seen,
     firstPictureMs,
-    backAtLiveMs: (read[late + 1]?.atMs ?? Number.NaN) - firstPictureMs,
+    backAtLiveMs: (live?.atMs ?? Number.NaN) - firstPictureMs,
     liveAgeMs,
     longestGapMs: Math.max(0, ...times.slice(1).map((time, i) => time - (times[i] ?? time))),
     reversals: drawn.slice(1).filter((time, i) => time < (drawn[i] ?? time) - CLOCK_MS).length,
@@ -108,7 +109,9 @@ function quantile(values: readonly number[], share: number): number {
 
 /** Over which the pictures' usual age is taken. */
 const LAST_MS = 1_500
-/** So much older than usual, a picture and a half, one is late. */
-const LIVE_MS = 60
+/** A picture that is older than usual by two and a half pictures is late, */
+const LIVE_MS = 100
+/** and so many in a row that are not are live. */
+const LIVE_PICTURES = 5
 /** Clocks of a page are no finer. */
 const CLOCK_MS = 5
