@@ -41,7 +41,7 @@ async function measure(browser: Browser, { policy, name }: (typeof CASES)[number
 }
 
 const all = new Scope()
-const results = []
+const results: Awaited<ReturnType<typeof measure>>[] = []
 try {
   const browser = await startChromium(all)
   for (const one of CASES) results.push(await measure(browser, one))
