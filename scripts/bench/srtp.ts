@@ -1,9 +1,11 @@
 /**
- * Cost of the WebRTC hot path alone, within this process: µs to protect a packet with each profile, then CPU of this process per delivered packet,
- * sockets included, without and with the header extensions that tell of the sending. Usage: node scripts/bench/srtp.ts [viewers] [seconds]. Also runs under Bun and Deno.
+ * Cost of the WebRTC hot path alone, within this process: µs to protect a packet with each profile, then CPU of this process (all threads) per
+ * delivered packet, sockets included, without and with the header extensions that tell of the sending; TypeScript, and native where it is compiled. Usage: node scripts/bench/srtp.ts [viewers] [seconds]. Also runs under Bun and Deno.
  */
 import { performance } from "node:perf_hooks"
-import type { TrackExtensions } from "../../src/io/webrtc/fanout.ts"
+import { loadNativeAddon } from "../../src/io/native/addon.ts"
+import type { PacketFanout, TrackExtensions } from "../../src/io/webrtc/fanout.ts"
+import { NativeFanout } from "../../src/io/webrtc/fanout-native.ts"
 import { TypeScriptFanout } from "../../src/io/webrtc/fanout-typescript.ts"
 import { RemoteAddress } from "../../src/io/webrtc/remote-address.ts"
 import { KEYING_BYTES, type SrtpMaster, type SrtpProfile } from "../../src/io/webrtc/srtp/keys.ts"
@@ -70,18 +72,30 @@ function frameAt(frame: number): RtpBatch {
   return { kind: "video", timestamp: frame * 3600, ptsUs: frame * 40_000, startsKeyframe: false, packets }
 }
 
-async function benchFanout(profile: SrtpProfile, extensions?: TrackExtensions): Promise<void> {
+const { addon } = loadNativeAddon()
+
+function createFanout(name: "TypeScript" | "native", port: UdpPort): PacketFanout {
+  const send = (datagram: Uint8Array, to: RemoteAddress) => port.send(datagram, to)
+  if (name === "TypeScript" || addon === undefined) return new TypeScriptFanout(send)
+  return new NativeFanout(addon, { sockets: port.descriptors, send })
+}
+
+async function benchFanout(
+  name: "TypeScript" | "native",
+  profile: SrtpProfile,
+  extensions?: TrackExtensions,
+): Promise<void> {
   const unused = () => {}
   const port = await UdpPort.open(
-    { hosts: ["127.0.0.1"], port: 0 },
+    { hosts: ["127.0.0.1"], port: 0, openSocket: addon?.openSocket },
     { stun: unused, dtls: unused, srtp: unused, onBug: unused },
   )
-  const sink = await openSink()
-  const remote = new RemoteAddress()
-  remote.moveTo({ transport: "udp", family: 4, address: "127.0.0.1", port: sink.port })
-  const fanout = new TypeScriptFanout((datagram, to) => port.send(datagram, to))
+  const sink = await openSink(viewers)
+  const fanout = createFanout(name, port)
   const keys = { profile, local: masterOf(profile), remote: masterOf(profile) }
   for (let n = 0; n < viewers; n++) {
+    const remote = new RemoteAddress()
+    remote.moveTo({ transport: "udp", family: 4, address: "127.0.0.1", port: sink.ports[n] as number })
     const rtx = { ssrc: viewers + n + 1, payloadType: 97 }
     const tracks = [{ trackId: "video", ssrc: n + 1, payloadType: 96, rtx, ...(extensions && { extensions }) }]
     fanout.joinTrack(fanout.addViewer({ remote, keys, tracks }), "video", { sourceId: "lane", sequenceOffset: n })
@@ -101,7 +115,7 @@ async function benchFanout(profile: SrtpProfile, extensions?: TrackExtensions): 
   await new Promise((resolve) => setTimeout(resolve, 50))
   const { user, system } = process.cpuUsage(before)
   const packets = frames * PACKETS_PER_FRAME * viewers
-  const label = extensions === undefined ? profile : `${profile}, extensions`
+  const label = `${name}, ${profile}${extensions === undefined ? "" : ", extensions"}`
   print(`${label}: CPU per delivered packet`, (user + system) / packets, "µs")
   print(`${label}: longest frame for ${viewers} viewers`, longestMs, "ms")
   fanout.close()
@@ -110,7 +124,9 @@ async function benchFanout(profile: SrtpProfile, extensions?: TrackExtensions): 
 }
 
 for (const profile of PROFILES) benchProtect(profile)
-for (const profile of PROFILES) {
-  await benchFanout(profile)
-  await benchFanout(profile, { absSendTime: 2, transportCc: 3 })
+for (const name of addon === undefined ? (["TypeScript"] as const) : (["TypeScript", "native"] as const)) {
+  for (const profile of PROFILES) {
+    await benchFanout(name, profile)
+    await benchFanout(name, profile, { absSendTime: 2, transportCc: 3 })
+  }
 }
