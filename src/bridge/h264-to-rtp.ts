@@ -3,7 +3,7 @@ import { packetizeH264 } from "../rtp/h264-packetizer.ts"
 import { ReorderDepth, reorderingParameterSets } from "../rtp/h264-reordering.ts"
 import type { VideoPacketizer, VideoPacketizerOptions } from "./video-packetizer.ts"
 
-/** H.264: parameter sets go in-band before every keyframe, and with B-frames tell the decoder how many pictures to hold back. */
+/** H.264: parameter sets go in-band before every keyframe and where they change; with B-frames they tell the decoder how many pictures to hold back. */
 export class H264ToRtp implements VideoPacketizer {
   readonly #options: VideoPacketizerOptions
   #track: H264Track | undefined
@@ -21,20 +21,23 @@ export class H264ToRtp implements VideoPacketizer {
 
   packetize(frame: VideoFrame): Uint8Array[] {
     if (!isFrameOf(frame, "h264")) return []
-    this.#noteReordering(frame)
-    const all = frame.isKeyframe ? [...this.#parameterSets, ...frame.units] : frame.units
-    return packetizeH264(all, this.#options)
+    const { track, isKeyframe, units } = frame
+    const hasNewSets = this.#track !== undefined && this.#track !== track
+    if (this.#track !== track || isKeyframe) this.#noteReordering(frame)
+    else this.#depth?.push(frame)
+    this.#track = track
+    return packetizeH264(isKeyframe || hasNewSets ? [...this.#parameterSets, ...units] : units, this.#options)
   }
 
+  /** Between keyframes the depth stays as the decoder was told it. */
   #noteReordering(frame: VideoFrame<H264Track>): void {
     const { track, isKeyframe } = frame
-    const isNew = track !== this.#track
-    if (isNew || this.#depth === undefined) this.#depth = new ReorderDepth(track)
-    this.#track = track
+    if (isKeyframe && track !== this.#track) this.#depth = undefined
+    this.#depth ??= new ReorderDepth(track)
     const reorderDepth = this.#depth.push(frame)
-    if (!isNew && (!isKeyframe || reorderDepth === this.#reorderDepth)) return
-    this.#reorderDepth = reorderDepth
+    if (track === this.#track && reorderDepth === this.#reorderDepth) return
+    if (isKeyframe || this.#track === undefined) this.#reorderDepth = reorderDepth
     this.#parameterSets =
-      reorderDepth === 0 ? [...track.sps, ...track.pps] : reorderingParameterSets(track, reorderDepth)
+      this.#reorderDepth === 0 ? [...track.sps, ...track.pps] : reorderingParameterSets(track, this.#reorderDepth)
   }
 }

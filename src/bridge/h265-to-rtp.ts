@@ -4,7 +4,7 @@ import { packetizeH265 } from "../rtp/h265-packetizer.ts"
 import type { VideoPacketizer, VideoPacketizerOptions } from "./video-packetizer.ts"
 
 /**
- * HEVC: parameter sets go in-band before every keyframe. An SPS of HEVC always says how many pictures a decoder holds back, and receivers leave it
+ * HEVC: parameter sets go in-band before every keyframe and where they change. An SPS of HEVC always says how many pictures a decoder holds back, and receivers leave it
  * as it is.
  */
 export class H265ToRtp implements VideoPacketizer {
@@ -23,8 +23,9 @@ export class H265ToRtp implements VideoPacketizer {
 
   packetize(frame: VideoFrame): Uint8Array[] {
     if (!isFrameOf(frame, "h265")) return []
-    if (frame.track !== this.#track) this.#begin(frame.track)
-    const all = frame.isKeyframe ? [...this.#parameterSets, ...frame.units] : frame.units
+    const hasNewSets = this.#track !== undefined && this.#track !== frame.track
+    if (this.#track !== frame.track) this.#begin(frame.track)
+    const all = frame.isKeyframe || hasNewSets ? [...this.#parameterSets, ...frame.units] : frame.units
     return packetizeH265(all, this.#options)
   }
 

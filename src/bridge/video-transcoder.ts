@@ -8,7 +8,7 @@ export interface VideoTranscoderEvents {
   onFailure(reason: string): void
 }
 
-/** An open transcoder of one stream. Its input begins with a keyframe; a frame may be of another track than the one before only if it is one too. */
+/** An open transcoder of one stream. Its input begins with a keyframe and keeps its size; other parameter sets may change. */
 export interface VideoTranscoder {
   push(frame: VideoFrame<H264Track>): void
   /** Ends it; no event comes afterwards. */
