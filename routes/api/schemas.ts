@@ -80,11 +80,13 @@ export const SessionSummary = z
       .int()
       .optional()
       .openapi({ description: "as RTCP counts: packets that come twice make up for lost ones" }),
-    droppedPackets: count
+    droppedPackets: count.optional().openapi({
+      description: "from a publisher, but malformed, forged, too long, seen before, or of nothing that was agreed on",
+    }),
+    resentPackets: count.optional().openapi({ description: "sent again because the viewer asked for them" }),
+    refusedFeedback: count
       .optional()
-      .openapi({
-        description: "from a publisher, but malformed, forged, too long, seen before, or of nothing that was agreed on",
-      }),
+      .openapi({ description: "of a viewer: about sources that are not its own, or asking for more than its share" }),
     droppedFrames: count.optional().openapi({ description: "left out because the receiver was too slow" }),
     roundTripMs: z.number().optional(),
     jitterMs: z.number().optional().openapi({ description: "of the arrival of packets, as RTCP counts it" }),

@@ -18,6 +18,10 @@ export interface SessionFacts {
   readonly lostPackets?: number
   /** From a publisher, but of no use: malformed, forged, too long, seen before, or of nothing that was agreed on. */
   readonly droppedPackets?: number
+  /** RTP packets that were sent again because a viewer asked for them. */
+  readonly resentPackets?: number
+  /** Feedback of a viewer that was ignored: about sources that are not its own, or asking for more than its share. */
+  readonly refusedFeedback?: number
   /** Left out because the receiver was too slow. */
   readonly droppedFrames?: number
   readonly roundTripMs?: number

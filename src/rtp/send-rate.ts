@@ -7,13 +7,15 @@ export interface LossBasedEstimateOptions {
   readonly sentBps: (nowMs: number) => number
   /** What the link is taken to carry until feedback says less. */
   readonly startBps: number
+  /** Share of lost packets from which on the link is taken to be full; 0.1 if left out. More where radio may lose as many. */
+  readonly highLoss?: number
 }
 
 /**
  * Estimates the bitrate that a viewer's link takes, from whatever feedback the viewer gives, in order to choose a layer. After
  * draft-ietf-rmcat-gcc-02 section 6, with what an SFU knows instead of an encoder:
  *
- * - Loss above 10 %: the link takes no more than what arrives of what is sent. Feedback cannot do more than halve the estimate, twice a second.
+ * - Loss above 10 % (or what is given): the link takes no more than what arrives of what is sent. Feedback cannot do more than halve the estimate, twice a second.
  * - Loss below 2 %: it takes at least what is sent, and the estimate grows by 8 % a second, up to four times of what is sent, since more
  *   than that has not been tried. In between it stays.
  * - REMB that falls or stays below 1.3 times of what is sent is a bound. Receivers do not estimate more than 1.5 times of what they get, so a higher
@@ -25,6 +27,7 @@ export interface LossBasedEstimateOptions {
  */
 export class LossBasedEstimate {
   readonly #sentBps: (nowMs: number) => number
+  readonly #highLoss: number
   #bps: number
   #heardAtMs = Number.NEGATIVE_INFINITY
   #grownAtMs = 0
@@ -32,8 +35,9 @@ export class LossBasedEstimate {
   #remb: { readonly bps: number; readonly sinceMs: number } | undefined
   #feedback = { sinceMs: 0, packets: 0, lost: 0 }
 
-  constructor({ sentBps, startBps }: LossBasedEstimateOptions) {
+  constructor({ sentBps, startBps, highLoss = HIGH_LOSS }: LossBasedEstimateOptions) {
     this.#sentBps = sentBps
+    this.#highLoss = highLoss
     this.#bps = clamp(startBps)
   }
 
@@ -85,7 +89,7 @@ export class LossBasedEstimate {
   #onLoss(lostShare: number, nowMs: number): void {
     const sentBps = this.#sentBps(nowMs)
     this.#heardAtMs = nowMs
-    if (lostShare > HIGH_LOSS) this.#cut(sentBps * (1 - lostShare), nowMs)
+    if (lostShare > this.#highLoss) this.#cut(sentBps * (1 - lostShare), nowMs)
     else if (lostShare < LOW_LOSS) this.#grow(sentBps, nowMs)
   }
 

@@ -1,5 +1,7 @@
 import type { Lane } from "../../hub/lane.ts"
+import { batchBytes } from "../../hub/stream-lanes.ts"
 import type { RtpBatch } from "../../media/packet.ts"
+import { RateMeter } from "../../media/rate-meter.ts"
 import type { PacketFanout, SourceId } from "./fanout.ts"
 
 /** Called after each batch that went to those who are live. */
@@ -12,6 +14,9 @@ export class StreamPump {
   readonly #lane: Lane<RtpBatch>
   readonly #fanout: PacketFanout
   readonly #waiting = new Set<AfterBatch>()
+  readonly #rate = new RateMeter(RATE_WINDOW_MS)
+  readonly #disposableRate = new RateMeter(RATE_WINDOW_MS)
+  #timeMs = 0
   #viewers = 0
   #unsubscribe: (() => void) | undefined
 
@@ -30,6 +35,16 @@ export class StreamPump {
   /** The lane's newest batch. */
   get last(): RtpBatch | undefined {
     return this.#lane.last
+  }
+
+  /** Bits per second of the last seconds, on the stream's timeline. */
+  get bitrateBps(): number {
+    return this.#rate.bitrateBps(this.#timeMs)
+  }
+
+  /** What of that are pictures that nothing refers to. */
+  get disposableBps(): number {
+    return this.#disposableRate.bitrateBps(this.#timeMs)
   }
 
   /** Counts a viewer in; the lane is made from now on. Sound is not replayed: it would be late for the picture. */
@@ -56,6 +71,9 @@ export class StreamPump {
   }
 
   #pump(batch: RtpBatch): void {
+    this.#timeMs = batch.ptsUs / 1000
+    this.#rate.add(batchBytes(batch), this.#timeMs)
+    if (batch.isDisposable) this.#disposableRate.add(batchBytes(batch), this.#timeMs)
     try {
       this.#fanout.send(this.sourceId, batch)
     } finally {
@@ -63,3 +81,6 @@ export class StreamPump {
     }
   }
 }
+
+/** Long enough that a keyframe does not look like a rise. */
+const RATE_WINDOW_MS = 4_000

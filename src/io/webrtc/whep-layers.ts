@@ -32,6 +32,7 @@ export class WhepLayers {
   readonly #choice: LayerChoice
   #constraint: LayerConstraint = {}
   #rid: string | undefined
+  #isAtLeast = true
 
   constructor(options: WhepLayersOptions) {
     this.mediaId = options.mediaId
@@ -42,6 +43,11 @@ export class WhepLayers {
   /** The layer that the viewer gets or is about to get; undefined without simulcast. */
   get rid(): string | undefined {
     return this.#rid
+  }
+
+  /** There is no smaller layer for this viewer: none at all, or none that it wants. */
+  get isAtLeast(): boolean {
+    return this.#isAtLeast
   }
 
   /** All layers, best first. */
@@ -90,6 +96,7 @@ export class WhepLayers {
       heightPx: layer.heightPx,
     }))
     this.#rid = this.#choice.choose(layers, estimateBps, nowMs())
+    this.#isAtLeast = this.#rid === layers.at(-1)?.rid || this.#constraint.rid !== undefined
     // The best layer comes by the lane of all, which goes on with the next one at once where the best falls silent.
     const isBest = this.#rid === undefined || (this.#rid === layers[0]?.rid && this.#constraint.rid === undefined)
     return isBest ? pumps.video : pumps.layer(this.#rid as string)

@@ -4,6 +4,7 @@ import { CLOCK_RATE_HZ, type RtpBatch } from "../../media/packet.ts"
 import { usToTicks } from "../../media/time.ts"
 import { CatchUpRate } from "../../rtp/catch-up-rate.ts"
 import type { TransportFeedback } from "../../rtp/rtcp-transport-feedback.ts"
+import type { ThinningLevel } from "../../whep/thinning-choice.ts"
 import type { PacketFanout, TrackId, ViewerId } from "./fanout.ts"
 import type { StreamPump } from "./stream-pump.ts"
 
@@ -32,6 +33,7 @@ export class WhepVideo {
   readonly #rate: CatchUpRate
   #current: StreamPump
   #wish: StreamPump | undefined
+  #thinning: ThinningLevel = "none"
   /** From the current lane's timestamps to the viewer's: those of the lane that it began with. */
   #timestampShift = 0
   #catchUp: CatchUp | undefined
@@ -77,8 +79,21 @@ export class WhepVideo {
     this.#considerSwitch()
   }
 
-  /** Begins again with the last keyframe, at most once a second. */
+  /** Leaves pictures out from now on. A viewer that had only keyframes gets more from a keyframe on: the last one, where that is a moment old. */
+  thin(level: ThinningLevel): void {
+    if (this.#isClosed || level === this.#thinning) return
+    const { fanout, viewerId, trackId } = this.#options
+    const hadKeyframesOnly = this.#thinning === "keyframes"
+    this.#thinning = level
+    fanout.setThinning(viewerId, trackId, level)
+    const { cached, last } = this.#current
+    const sinceKeyframeUs = (last?.ptsUs ?? 0) - (cached[0]?.ptsUs ?? Number.NEGATIVE_INFINITY)
+    if (hadKeyframesOnly && sinceKeyframeUs <= MAX_REPLAY_US) this.restart()
+  }
+
+  /** Begins again with the last keyframe, at most once a second, and not where the viewer gets nothing but keyframes. */
   restart(): void {
+    if (this.#thinning === "keyframes") return
     if (!this.isLive || this.#options.nowMs() - this.#startedMs < RESTART_INTERVAL_MS) return
     if (this.#current.cached.length > 0) this.#start()
   }

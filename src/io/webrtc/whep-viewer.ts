@@ -6,9 +6,11 @@ import { CODEC_TITLES } from "../../media/codec.ts"
 import { CLOCK_RATE_HZ } from "../../media/packet.ts"
 import { usToTicks } from "../../media/time.ts"
 import { unixUsToNtp } from "../../rtp/ntp.ts"
-import { roundTripMs } from "../../rtp/round-trip.ts"
+import { ReceivedReports } from "../../rtp/received-reports.ts"
+import { ResendBudget } from "../../rtp/resend-budget.ts"
 import { parseRtcp, type RtcpPacket, serializeRtcp } from "../../rtp/rtcp.ts"
-import { LossBasedEstimate } from "../../rtp/send-rate.ts"
+import type { FullIntraRequest, Nack } from "../../rtp/rtcp-feedback.ts"
+import type { ReportBlock } from "../../rtp/rtcp-report.ts"
 import type { AnsweredMedia } from "../../sdp/answer.ts"
 import { type WhepEvent, WhepEventFeeds } from "../../whep/event-feeds.ts"
 import { type Logger, sessionLabel } from "../log.ts"
@@ -17,6 +19,7 @@ import type { PacketFanout, ViewerId } from "./fanout.ts"
 import type { SrtpKeys } from "./srtp/keys.ts"
 import type { StreamPumps } from "./stream-pumps.ts"
 import type { PeerCloseReason, WebRtcPeer } from "./transport-peer.ts"
+import { WhepCongestion } from "./whep-congestion.ts"
 import { WhepLayers } from "./whep-layers.ts"
 import { planTracks, type WhepTrack } from "./whep-tracks.ts"
 import { WhepVideo } from "./whep-video.ts"
@@ -54,15 +57,19 @@ export class WhepViewer implements SubscriberSession {
   readonly #startedAtMs: number
   /** Unix time at which the stream's timeline was 0. */
   readonly #epochUs: number
-  #estimate: LossBasedEstimate
-  readonly #totals = { packets: 0, bytes: 0, resent: 0, keyframeRequests: 0, lostPackets: 0 }
+  readonly #reports: ReceivedReports
+  readonly #congestion: WhepCongestion
+  readonly #resends = new ResendBudget()
+  readonly #totals = { packets: 0, bytes: 0, resent: 0, leftOut: 0, keyframeRequests: 0, refused: 0 }
   /** Of the last second. */
   #bitrateBps = 0
   #countedAtMs: number
   #viewerId: ViewerId | undefined
   #video: WhepVideo | undefined
   #reportTimer: NodeJS.Timeout | undefined
-  #roundTripMs: number | undefined
+  /** How many keyframes the viewer may ask the publisher for; at most so many at once. */
+  #keyframeTokens = MAX_KEYFRAMES_AT_ONCE
+  #lastFirNumber: number | undefined
   #lastRequest: { readonly run: unknown; readonly atMs: number } | undefined
   #isEnded = false
 
@@ -74,10 +81,14 @@ export class WhepViewer implements SubscriberSession {
     this.#logger = options.logger.child({ session: sessionLabel(peer.id), stream: stream.name, protocol: "whep" })
     this.#startedAtMs = nowMs()
     this.#countedAtMs = this.#startedAtMs
-    this.#estimate = this.#newEstimate()
     this.#epochUs = Date.now() * 1000 - stream.timelineUs(this.#startedAtMs)
     this.#tracks = planTracks(media, pumps)
     this.layers = new WhepLayers({ ...options, mediaId: String(options.videoIndex) })
+    this.#reports = new ReceivedReports(
+      this.#tracks.map(({ kind, local }) => ({ ssrc: local.ssrc, clockRateHz: CLOCK_RATE_HZ[kind] })),
+    )
+    const sentBps = () => this.#bitrateBps
+    this.#congestion = new WhepCongestion({ ...options, layers: this.layers, reports: this.#reports, sentBps })
     stream.addSubscriber(this)
     this.#logger.debug("viewer answered")
   }
@@ -143,8 +154,7 @@ export class WhepViewer implements SubscriberSession {
   /** The viewer wants other layers than before. Throws `sdp.unsupported` for one that the stream does not have. */
   selectLayer(constraint: Parameters<WhepLayers["select"]>[0]): void {
     this.layers.select(constraint)
-    // What was learnt with other layers tells too little of the link: a receiver's estimate follows what it gets.
-    this.#estimate = this.#newEstimate()
+    this.#congestion.forget()
     this.#applyLayers()
   }
 
@@ -155,7 +165,8 @@ export class WhepViewer implements SubscriberSession {
 
   describe(): SessionFacts {
     const { remote } = this.#options.peer
-    const { packets, bytes } = this.#sent()
+    const { packets, bytes, resent, leftOut } = this.#sent()
+    const { lostPackets, roundTripMs, jitterMs } = this.#reports
     return {
       remoteAddress: remote.isKnown ? `${remote.address}:${remote.port}` : undefined,
       transport: remote.transport,
@@ -163,52 +174,86 @@ export class WhepViewer implements SubscriberSession {
       packets,
       bytes,
       bitrateBps: this.#bitrateBps,
-      lostPackets: this.#totals.lostPackets,
-      ...(this.#roundTripMs !== undefined && { roundTripMs: this.#roundTripMs }),
+      lostPackets,
+      resentPackets: resent,
+      refusedFeedback: this.#refusedFeedback,
+      droppedFrames: leftOut,
+      ...(roundTripMs !== undefined && { roundTripMs }),
+      ...(jitterMs !== undefined && { jitterMs }),
       ...(this.layers.rid !== undefined && { layer: this.layers.rid }),
       codecs: this.#options.media.map(({ codec }) => CODEC_TITLES[codec]),
     }
   }
 
   #onRtcpPacket(packet: RtcpPacket): void {
-    const { fanout, nowMs } = this.#options
     switch (packet.type) {
-      case "nack": {
-        const requested = this.#tracks.find(({ local }) => local.ssrc === packet.mediaSsrc)
-        if (requested === undefined || this.#viewerId === undefined) return
-        const numbers = packet.sequenceNumbers.slice(0, MAX_RESENT_AT_ONCE)
-        fanout.resend(this.#viewerId, requested.track.trackId, numbers)
+      case "nack":
+        this.#onNack(packet)
         return
-      }
       case "pli":
-        this.#onKeyframeRequest(true)
+        if (this.#isOwn(packet.mediaSsrc)) this.#onKeyframeRequest(true)
+        else this.#totals.refused++
         return
       case "fir":
-        this.#onKeyframeRequest(!this.#hasPli)
+        this.#onFir(packet)
         return
       case "bye":
         // Whoever only receives says so when it leaves, RFC 3550 section 6.6.
-        if (packet.ssrcs.every((ssrc) => this.#tracks.every(({ local }) => local.ssrc !== ssrc))) {
-          this.end("the viewer said BYE")
-        }
+        if (packet.ssrcs.every((ssrc) => !this.#isOwn(ssrc))) this.end("the viewer said BYE")
         return
       case "remb":
-        this.#estimate.onRemb(packet.bitrateBps, nowMs())
+        if (packet.ssrcs.length === 0 || packet.ssrcs.some((ssrc) => this.#isOwn(ssrc))) {
+          this.#congestion.onRemb(packet.bitrateBps)
+        } else this.#totals.refused++
         return
       case "transport_feedback":
-        this.#estimate.onTransportFeedback(packet, nowMs())
+        this.#congestion.onTransportFeedback(packet)
         this.#video?.onTransportFeedback(packet)
         return
       case "receiver_report":
-        for (const block of packet.reports) {
-          const isVideo = this.#tracks.some(({ kind, local }) => kind === "video" && local.ssrc === block.ssrc)
-          if (isVideo) {
-            this.#totals.lostPackets = Math.max(0, block.cumulativeLost)
-            this.#estimate.onReport(block, nowMs())
-          }
-          this.#roundTripMs = roundTripMs(block, this.#unixUs()) ?? this.#roundTripMs
-        }
+        for (const block of packet.reports) this.#onReportBlock(block)
     }
+  }
+
+  #onReportBlock(block: ReportBlock): void {
+    const isVideo = this.#tracks.some(({ kind, local }) => kind === "video" && local.ssrc === block.ssrc)
+    if (!this.#reports.onBlock(block, this.#unixUs())) {
+      // Browsers report on retransmissions too.
+      if (!this.#isOwn(block.ssrc)) this.#totals.refused++
+    } else if (isVideo) this.#congestion.onReport(block)
+  }
+
+  #onNack({ mediaSsrc, sequenceNumbers }: Nack): void {
+    const { fanout, nowMs } = this.#options
+    const requested = this.#tracks.find(({ local }) => local.ssrc === mediaSsrc)
+    if (requested === undefined || this.#viewerId === undefined) {
+      this.#totals.refused++
+      return
+    }
+    const { roundTripMs } = this.#reports
+    const granted = this.#resends.take(sequenceNumbers, { nowMs: nowMs(), sentBps: this.#bitrateBps, roundTripMs })
+    fanout.resend(this.#viewerId, requested.track.trackId, granted)
+  }
+
+  /** A repeated request has the number of the one before, RFC 5104 section 4.3.1.1. */
+  #onFir({ requests }: FullIntraRequest): void {
+    const own = requests.find(({ ssrc }) => this.#isOwn(ssrc))
+    if (own === undefined) {
+      this.#totals.refused++
+      return
+    }
+    if (own.sequenceNumber === this.#lastFirNumber) return
+    this.#lastFirNumber = own.sequenceNumber
+    this.#onKeyframeRequest(!this.#hasPli)
+  }
+
+  #isOwn(ssrc: number): boolean {
+    return this.#tracks.some(({ local }) => local.ssrc === ssrc || local.rtxSsrc === ssrc)
+  }
+
+  /** Feedback of which nothing came: about sources that are not ours, or more than the viewer's share. */
+  get #refusedFeedback(): number {
+    return this.#totals.refused + this.#resends.refusedCount
   }
 
   /** A viewer that has PLI for pictures that it lost means something else by FIR: it can do with a keyframe, for others that join. */
@@ -225,7 +270,17 @@ export class WhepViewer implements SubscriberSession {
     const isUnanswered = before !== undefined && before.run === run && nowMs() - before.atMs >= UNANSWERED_MS
     if (isLost && (stream.sources.video === "frames" || isUnanswered)) this.#video?.restart()
     if (before?.run !== run) this.#lastRequest = { run, atMs: nowMs() }
-    stream.requestKeyframe(nowMs(), this.layers.rid)
+    this.#askPublisher()
+  }
+
+  /** All viewers of a stream pay for a keyframe, so one of them may not have any number of them. */
+  #askPublisher(): void {
+    if (this.#keyframeTokens < 1) {
+      this.#totals.refused++
+      return
+    }
+    this.#keyframeTokens--
+    this.#options.stream.requestKeyframe(this.#options.nowMs(), this.layers.rid)
   }
 
   #onSecond(): void {
@@ -234,6 +289,7 @@ export class WhepViewer implements SubscriberSession {
     Object.assign(this.#totals, this.#sent())
     this.#bitrateBps = Math.round(((this.#totals.bytes - before) * 8_000) / Math.max(1, nowMs() - this.#countedAtMs))
     this.#countedAtMs = nowMs()
+    this.#keyframeTokens = Math.min(this.#keyframeTokens + KEYFRAMES_PER_SECOND, MAX_KEYFRAMES_AT_ONCE)
     this.#sendReports()
     this.#applyLayers()
   }
@@ -262,14 +318,9 @@ export class WhepViewer implements SubscriberSession {
     }
   }
 
-  #newEstimate(): LossBasedEstimate {
-    const { startBitrateBps: startBps } = this.#options
-    return new LossBasedEstimate({ sentBps: () => this.#bitrateBps, startBps })
-  }
-
   #applyLayers(): void {
     if (this.#video === undefined || this.#isEnded) return
-    this.layers.apply(this.#video, this.#estimate.estimateBps(this.#options.nowMs()))
+    if (this.#congestion.apply(this.#video)) this.#askPublisher()
   }
 
   /** What was agreed on does not hold any more; a new session can agree on the new codec. */
@@ -309,18 +360,21 @@ export class WhepViewer implements SubscriberSession {
     stream.removeSubscriber(this)
     this.events.end()
     const durationMs = Math.round(nowMs() - this.#startedAtMs)
-    const roundTripMs = this.#roundTripMs === undefined ? undefined : Math.round(this.#roundTripMs)
-    this.#logger.info({ reason, durationMs, ...this.#totals, roundTripMs }, "viewer gone")
+    const { lostPackets, roundTripMs } = this.#reports
+    const totals = { ...this.#totals, refused: this.#refusedFeedback, lostPackets }
+    const rounded = roundTripMs === undefined ? undefined : Math.round(roundTripMs)
+    this.#logger.info({ reason, durationMs, ...totals, roundTripMs: rounded }, "viewer gone")
     grant.ended({ sessionId: sessionLabel(this.id), reason, durationMs, bytes: this.#totals.bytes })
   }
 
-  #sent(): { packets: number; bytes: number; resent: number } {
-    const sent = { packets: 0, bytes: 0, resent: 0 }
+  #sent(): { packets: number; bytes: number; resent: number; leftOut: number } {
+    const sent = { packets: 0, bytes: 0, resent: 0, leftOut: 0 }
     for (const { track } of this.#tracks) {
       const stats = this.#viewerId === undefined ? undefined : this.#options.fanout.stats(this.#viewerId, track.trackId)
       sent.packets += stats?.packetCount ?? 0
       sent.bytes += stats?.octetCount ?? 0
       sent.resent += stats?.resentCount ?? 0
+      sent.leftOut += stats?.leftOutCount ?? 0
     }
     return sent
   }
@@ -341,5 +395,5 @@ function viewerCount(viewercount: number): WhepEvent {
 
 const REPORT_INTERVAL_MS = 1_000
 const UNANSWERED_MS = 1_000
-/** One datagram can ask for thousands; a second of a good stream is plenty. */
-const MAX_RESENT_AT_ONCE = 256
+const MAX_KEYFRAMES_AT_ONCE = 3
+const KEYFRAMES_PER_SECOND = 0.5

@@ -1,0 +1,79 @@
+import type { ReceivedReports } from "../../rtp/received-reports.ts"
+import type { ReportBlock } from "../../rtp/rtcp-report.ts"
+import type { TransportFeedback } from "../../rtp/rtcp-transport-feedback.ts"
+import { LossBasedEstimate } from "../../rtp/send-rate.ts"
+import { ThinningChoice } from "../../whep/thinning-choice.ts"
+import type { WhepLayers } from "./whep-layers.ts"
+import type { WhepVideo } from "./whep-video.ts"
+
+/** What a viewer's congestion control works with. */
+export interface WhepCongestionOptions {
+  readonly layers: WhepLayers
+  readonly reports: ReceivedReports
+  readonly nowMs: () => number
+  /** Bits per second that the viewer was sent in the last second. */
+  readonly sentBps: () => number
+  /** What a viewer's link is taken to carry before it has reported anything. */
+  readonly startBitrateBps: number
+}
+
+/** Keeps what one viewer is sent within what its link takes: by a smaller layer of simulcast, and where there is none by fewer pictures. */
+export class WhepCongestion {
+  readonly #options: WhepCongestionOptions
+  readonly #thinning = new ThinningChoice()
+  #forLayers!: LossBasedEstimate
+  #forThinning!: LossBasedEstimate
+
+  constructor(options: WhepCongestionOptions) {
+    this.#options = options
+    this.forget()
+  }
+
+  /** What was learnt with other layers tells too little of the link: a receiver's estimate follows what it gets. */
+  forget(): void {
+    const { sentBps, startBitrateBps: startBps } = this.#options
+    this.#forLayers = new LossBasedEstimate({ sentBps, startBps })
+    // Few pictures are worse than lost packets, which are sent again: a radio link that loses some is no reason for them.
+    this.#forThinning = new LossBasedEstimate({ sentBps, startBps, highLoss: CONGESTION_LOSS })
+  }
+
+  onRemb(bitrateBps: number): void {
+    const nowMs = this.#options.nowMs()
+    this.#forLayers.onRemb(bitrateBps, nowMs)
+    this.#forThinning.onRemb(bitrateBps, nowMs)
+  }
+
+  onTransportFeedback(feedback: TransportFeedback): void {
+    const nowMs = this.#options.nowMs()
+    this.#forLayers.onTransportFeedback(feedback, nowMs)
+    this.#forThinning.onTransportFeedback(feedback, nowMs)
+  }
+
+  /** Takes the report block on the video. */
+  onReport(block: ReportBlock): void {
+    const nowMs = this.#options.nowMs()
+    this.#forLayers.onReport(block, nowMs)
+    this.#forThinning.onReport(block, nowMs)
+  }
+
+  /** Looks at the link, about once a second and after each change of the layers. Returns true where a keyframe would help the viewer. */
+  apply(video: WhepVideo): boolean {
+    const { layers, reports, nowMs } = this.#options
+    layers.apply(video, this.#forLayers.estimateBps(nowMs()))
+    if (!video.isLive || video.wish !== undefined || !layers.isAtLeast) this.#thinning.hold(nowMs())
+    const before = this.#thinning.level
+    const level = this.#thinning.choose(
+      {
+        estimateBps: this.#forThinning.estimateBps(nowMs()),
+        queueingMs: reports.queueingMs,
+        streamBps: video.current.bitrateBps,
+        disposableBps: video.current.disposableBps,
+      },
+      nowMs(),
+    )
+    video.thin(level)
+    return before === "keyframes" && level !== before
+  }
+}
+
+const CONGESTION_LOSS = 0.25
