@@ -97,6 +97,7 @@ async function start(config: Config, logger: Logger, open: Closeable[]): Promise
   const transport = await WebRtcTransport.listen({
     ...config.media,
     openSocket: fanoutChoice.openSocket,
+    profiles: fanoutChoice.profiles,
     ...(config.minisdp.enabled && {
       miniSdp: (datagram, source) => miniSdp?.push(datagram, source),
       earlyDtls: (datagram, source) => miniSdp?.keepDtls(datagram, source) === true,

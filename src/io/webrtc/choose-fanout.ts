@@ -1,8 +1,10 @@
 import type { Logger } from "../log.ts"
 import { loadNativeAddon, nativeThreadCount } from "../native/addon.ts"
+import { NATIVE_PROFILES } from "./dtls-session.ts"
 import type { PacketFanout } from "./fanout.ts"
 import { NativeFanout } from "./fanout-native.ts"
 import { TypeScriptFanout } from "./fanout-typescript.ts"
+import type { SrtpProfile } from "./srtp/keys.ts"
 import type { WebRtcTransport } from "./transport.ts"
 import type { UdpPortOptions } from "./udp-port.ts"
 
@@ -13,6 +15,8 @@ export type FanoutWish = "auto" | "native" | "typescript"
 export interface FanoutChoice {
   /** For the port from which the fan-out is to send. */
   readonly openSocket?: UdpPortOptions["openSocket"]
+  /** SRTP profiles, the best first for it. */
+  readonly profiles?: readonly SrtpProfile[]
   create(transport: WebRtcTransport): PacketFanout
 }
 
@@ -35,6 +39,7 @@ export function chooseFanout(wish: FanoutWish, logger: Logger): FanoutChoice {
   logger.info({ fanout: "native", threads: nativeThreadCount() }, "packets are encrypted and sent by native threads")
   return {
     openSocket: addon.openSocket,
+    profiles: NATIVE_PROFILES,
     create: (transport) => new NativeFanout(addon, { sockets: transport.descriptors, send: transport.send }),
   }
 }

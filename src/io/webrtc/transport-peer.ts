@@ -7,7 +7,7 @@ import type { Fingerprint } from "./dtls-verify.ts"
 import { IceCredentials, type IceLogin } from "./ice-credentials.ts"
 import type { DtlsIdentity } from "./identity.ts"
 import { type NetworkPath, RemoteAddress } from "./remote-address.ts"
-import type { SrtpKeys } from "./srtp/keys.ts"
+import type { SrtpKeys, SrtpProfile } from "./srtp/keys.ts"
 import { SrtcpSession } from "./srtp/srtcp.ts"
 import { createUnprotector, type SrtpUnprotector } from "./srtp/unprotect.ts"
 
@@ -89,6 +89,7 @@ export interface WebRtcPeer {
 /** What a session needs of the transport that it belongs to. */
 export interface PeerHost {
   readonly identity: DtlsIdentity
+  readonly profiles?: readonly SrtpProfile[] | undefined
   /** Where the session is found by its ufrags. */
   readonly responder: IceLiteResponder<TransportPeer | undefined>
   nowMs(): number
@@ -233,7 +234,7 @@ export class TransportPeer implements WebRtcPeer {
 
   #openDtls({ fingerprints, dtlsRole }: RemoteParameters): DtlsSession {
     const dtls = new DtlsSession(
-      { identity: this.#host.identity, role: dtlsRole, fingerprints },
+      { identity: this.#host.identity, role: dtlsRole, fingerprints, profiles: this.#host.profiles },
       {
         send: (datagram) => this.#host.send(datagram, this.remote),
         connected: (keys) => this.#connect(keys),

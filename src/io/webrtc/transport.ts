@@ -10,6 +10,7 @@ import { createIdentity, type DtlsIdentity } from "./identity.ts"
 import { PathTable } from "./path-table.ts"
 import type { NetworkPath } from "./remote-address.ts"
 import { type CandidateCheck, checkCandidate } from "./self-test.ts"
+import type { SrtpProfile } from "./srtp/keys.ts"
 import { TcpPort, type TcpPortHandlers } from "./tcp-port.ts"
 import { type PeerLimits, TransportPeer, type WebRtcPeer, type WebRtcPeerOptions } from "./transport-peer.ts"
 import { UdpPort, type UdpPortOptions } from "./udp-port.ts"
@@ -17,6 +18,8 @@ import { UdpPort, type UdpPortOptions } from "./udp-port.ts"
 /** How the transport is set up. */
 export interface WebRtcTransportOptions extends UdpPortOptions, Omit<PeerLimits, "answerTimeoutMs"> {
   readonly maxSessions: number
+  /** SRTP profiles, the best first; what costs TypeScript least if left out. */
+  readonly profiles?: readonly SrtpProfile[] | undefined
   /** TCP on the same port number for peers that UDP does not reach. */
   readonly tcp?: boolean
   /** Output that may wait for a slow peer on TCP, in bytes. */
@@ -148,6 +151,7 @@ export class WebRtcTransport {
     }
     const host = {
       identity: this.identity,
+      profiles: this.#options.profiles,
       responder: this.#responder,
       nowMs: () => this.#nowMs(),
       send: this.send,
