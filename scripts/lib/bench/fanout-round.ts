@@ -55,7 +55,7 @@ export interface FanoutRound {
 export async function measureRound(fanout: FanoutName, options: RoundOptions): Promise<FanoutRound> {
   const scope = new Scope()
   try {
-    const gateway = await startGateway(scope, { settings: fanout === "typescript" ? {} : { MEDIA__FANOUT: fanout } })
+    const gateway = await startGateway(scope, { settings: { MEDIA__FANOUT: fanout } })
     publishClip(scope, gateway.rtmpUrl(STREAM))
     await liveStream(gateway, STREAM)
     return await measure(fanout, gateway, options)

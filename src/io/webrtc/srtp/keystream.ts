@@ -55,6 +55,7 @@ export class CmKeystream {
     window.count = Math.min(ahead, 0x10000 - sequenceNumber)
     window.rolloverCounter = rolloverCounter
     window.firstSequenceNumber = sequenceNumber
+    free(window.bytes)
     const bytes = this.#generate(window.ssrc, rolloverCounter, sequenceNumber, window.count, window.blocks)
     window.bytes = bytes
     window.words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2)
@@ -95,6 +96,15 @@ export class CmKeystream {
     // A runtime may hand out a view that words cannot be laid over.
     return bytes.byteOffset % 4 === 0 ? bytes : new Uint8Array(bytes)
   }
+}
+
+/**
+ * Gives the memory back at once, for the next keystream: waiting for the garbage collection, many viewers would fill 60 MB with old ones. Some runtimes
+ * hand out a part of a larger buffer, which stays.
+ */
+function free(bytes: Uint8Array): void {
+  const { buffer } = bytes
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === bytes.length) buffer.transfer(0)
 }
 
 /** Reverses the bytes of a word: fields are big-endian on the wire, and every machine this runs on is little-endian. */
