@@ -53,8 +53,8 @@ process.exitCode = results.some(({ misplaced, unreadable }) => misplaced + unrea
 
 function table(rows: typeof results): string {
   const lines = rows.map(
-    ({ policy, name, isTranscoded, received, missing, misplaced, unreadable, presented }) =>
-      `${policy.padEnd(10)}${name.padEnd(16)}${isTranscoded ? "transcoded" : "as it is  "}  received ${received}, missing ${missing}, misplaced ${misplaced}, unreadable ${unreadable}, presented ${presented}`,
+    ({ policy, name, isTranscoded, received, missing, misplaced, unreadable, presented, droppedByBrowser }) =>
+      `${policy.padEnd(10)}${name.padEnd(16)}${isTranscoded ? "transcoded" : "as it is  "}  received ${received}, missing ${missing} (${droppedByBrowser} dropped by the browser), misplaced ${misplaced}, unreadable ${unreadable}, presented ${presented}`,
   )
   return `${lines.join("\n")}\n`
 }

@@ -34,6 +34,11 @@ const SMALL_PICTURE = ["-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25"]
 const TONE = ["-f", "lavfi", "-i", "sine=frequency=1000:sample_rate=44100"]
 const BASELINE = ["-c:v", "libx264", "-profile:v", "baseline", "-preset", "veryfast", "-pix_fmt", "yuv420p"]
 
+const IN_SLICES = [
+  ...["-t", "2", "-c:v", "libx264", "-preset", "veryfast", "-tune", "zerolatency", "-threads", "4", "-g", "25"],
+  ...["-x264-params", "aud=1:repeat-headers=1", "-f", "h264"],
+]
+
 /**
  * A test picture with the number of each picture in 12 × 2 cells, the lower row the opposite of the upper one; cells as in
  * test/support/barcode.ts. `COUNTED_PICTURES` of them, so that a loop shows as one.
@@ -94,6 +99,16 @@ const RECIPES = {
       ...["-x264-params", "aud=1:repeat-headers=1", "-f", "h264"],
     ],
   },
+  /** Two seconds of each size in turn, by slices of four threads, with access unit delimiters: 640×360, then 320×180. */
+  twoSizes: {
+    file: "two-sizes.flv",
+    args: async () => [
+      ...["-r", "25", "-f", "h264", "-i", `concat:${await clip("slicesLarge")}|${await clip("slicesSmall")}`],
+      ...["-c", "copy"],
+    ],
+  },
+  slicesLarge: { file: "slices-large.h264", args: async () => [...TEST_PICTURE, ...IN_SLICES] },
+  slicesSmall: { file: "slices-small.h264", args: async () => [...SMALL_PICTURE, ...IN_SLICES] },
   /** 8 s, 320×180 at 25 fps, VP9 with hidden pictures (in superframes), AAC; a keyframe every two seconds, as with the next two. */
   vp9: {
     file: "vp9.mkv",
