@@ -3,6 +3,13 @@ import { startChromium } from "../test/support/chromium.ts"
 import { publishClip } from "../test/support/ffmpeg.ts"
 import { startGateway } from "../test/support/gateway.ts"
 import { type Watched, watchThroughLoss } from "../test/support/lossy.ts"
+import {
+  NARROW_BPS,
+  narrowPath,
+  type Published,
+  publishThroughLoss,
+  UPSTREAM_SETTINGS,
+} from "../test/support/lossy-upstream.ts"
 import { clip } from "../test/support/media.ts"
 import { Scope } from "../test/support/scope.ts"
 import { liveStream } from "../test/support/streams.ts"
@@ -22,14 +29,19 @@ const { values, positionals } = parseArgs({
 })
 const seconds = Number(values.seconds)
 const jitterMs = Number(values.jitter)
-const ways = { downstream }
+const ways = { downstream, upstream }
 const chosen = positionals.length > 0 ? positionals : Object.keys(ways)
 
 print("way         loss  presented  decoded  freezes  frozen ms  longest gap ms  NACKs  PLIs  resent")
 for (const [name, measure] of Object.entries(ways)) {
   if (!chosen.includes(name)) continue
-  for (const loss of values.loss.split(",").map(Number)) print(row(name, loss, await measure(loss / 100)))
+  for (const loss of values.loss.split(",").map(Number)) {
+    const measured: Watched | Published = await measure(loss / 100)
+    print(row(name, loss, measured))
+    if (isPublished(measured) && !values.json) print(readerRow(measured))
+  }
 }
+if (chosen.includes("upstream")) print(await adaptation())
 
 async function downstream(lossRate: number): Promise<Watched> {
   const scope = new Scope()
@@ -40,6 +52,45 @@ async function downstream(lossRate: number): Promise<Watched> {
     await liveStream(gateway, "live/lossy")
     const weather = { lossRate, delayMs: DELAY_MS, jitterMs, fps: FPS, seconds }
     return await watchThroughLoss(scope, browser, gateway, "live/lossy", weather)
+  } finally {
+    await scope.close()
+  }
+}
+
+async function upstream(lossRate: number): Promise<Published> {
+  const scope = new Scope()
+  try {
+    const gateway = await startGateway(scope, { settings: UPSTREAM_SETTINGS })
+    const browser = await startChromium(scope)
+    return await publishThroughLoss(scope, browser, gateway, { lossRate, delayMs: DELAY_MS, jitterMs, seconds })
+  } finally {
+    await scope.close()
+  }
+}
+
+function isPublished(measured: Watched | Published): measured is Published {
+  return "readShare" in measured
+}
+
+/** What a reader by RTMP has of the same stream, and what the gateway says of the publisher. */
+function readerRow({ readShare, readErrors, lostPackets, roundTripMs, jitterMs }: Published): string {
+  const reader = `RTMP reader decoded ${(100 * readShare).toFixed(1)} %, ${readErrors.length} error lines`
+  const path = `${lostPackets} lost, round trip ${roundTripMs?.toFixed(0)} ms, jitter ${jitterMs?.toFixed(1)} ms`
+  return `           ${reader}; ${path}`
+}
+
+async function adaptation(): Promise<string> {
+  const scope = new Scope()
+  try {
+    const gateway = await startGateway(scope, { settings: UPSTREAM_SETTINGS })
+    const found = await narrowPath(scope, await startChromium(scope), gateway)
+    if (values.json) return JSON.stringify({ way: "upstream", narrowBps: NARROW_BPS, ...found })
+    const { reachedAfterMs, backedOffAfterMs, narrowTargetBps, narrowRoundTripMs } = found
+    return [
+      `upstream   full bitrate after ${reachedAfterMs.toFixed(0)} ms; where the path narrows to ${NARROW_BPS / 1_000} kbit/s,`,
+      `below that after ${backedOffAfterMs.toFixed(0)} ms, then at ${(narrowTargetBps / 1_000).toFixed(0)} kbit/s`,
+      `with a round trip of ${narrowRoundTripMs?.toFixed(0)} ms`,
+    ].join(" ")
   } finally {
     await scope.close()
   }
