@@ -13,8 +13,8 @@ export interface CatchUpStep {
 export interface CatchUpOptions {
   /** The viewer's next sequence number. */
   readonly nextSequenceNumber: number
-  /** How fast cached packets are sent at present; those of the keyframe go faster, and the first of them at once. */
-  readonly bytesPerMs: () => number
+  /** How fast cached packets are sent, by how much is left; those of the keyframe go faster, and the first of them at once. */
+  readonly bytesPerMs: (remainingBytes: number) => number
   /** How far the cached pictures are put before the newest one; less than the time between two pictures. */
   readonly leadTicks: number
   /** The lane's timestamp of what the viewer got last; those of the cached pictures come after it. */
@@ -34,6 +34,9 @@ export class CatchUp {
   /** What goes out next, in this order; the first may have gone out in part. */
   #staged: CatchUpStep[] = []
   #packetsSent = 0
+  /** How many cached batches are counted in `#remainingBytes`. */
+  #counted = 0
+  #remainingBytes = 0
   #sequenceOffset = 0
   #nextSequenceNumber: number
   /** What the lane's timestamps of this run became, since packets may come late. */
@@ -70,6 +73,11 @@ export class CatchUp {
     return steps
   }
 
+  /** Something else was sent to this viewer, which its link has to take as well. */
+  spend(bytes: number): void {
+    this.#budgetBytes -= bytes
+  }
+
   /** True when nothing cached is left to send; only then may the viewer join, before the next live packet. */
   isLive(cached: readonly RtpBatch[]): boolean {
     return cached === this.#run && cached.length > 0 && this.#index === cached.length && this.#staged.length === 0
@@ -81,14 +89,19 @@ export class CatchUp {
     if (this.#staged.length > 1) this.#isPrimed = false // some of the same keyframe did not go out
     this.#staged = []
     this.#packetsSent = 0
+    this.#counted = 0
+    this.#remainingBytes = 0
     this.#timestamps.clear()
     const first = cached[0]?.packets[0]
     if (first !== undefined) this.#sequenceOffset = (this.#nextSequenceNumber - first.sequenceNumber) & 0xffff
   }
 
   #earn(cached: readonly RtpBatch[], nowMs: number): void {
+    for (; this.#counted < cached.length; this.#counted++) {
+      this.#remainingBytes += bytesOf((cached[this.#counted] as RtpBatch).packets)
+    }
     const isKeyframe = this.#staged[0]?.batch.timestamp === cached[0]?.timestamp
-    const bytesPerMs = this.#options.bytesPerMs() * (isKeyframe ? KEYFRAME_HASTE : 1)
+    const bytesPerMs = this.#options.bytesPerMs(this.#remainingBytes) * (isKeyframe ? KEYFRAME_HASTE : 1)
     const earned = this.#budgetBytes + bytesPerMs * (nowMs - (this.#lastStepMs ?? nowMs))
     this.#budgetBytes = Math.min(earned, Math.max(BURST_BYTES, bytesPerMs * MAX_PAUSE_MS))
     this.#lastStepMs = nowMs
@@ -115,7 +128,10 @@ export class CatchUp {
    * only keyframes can fill it.
    */
   #prime(keyframe: readonly RtpBatch[], cached: readonly RtpBatch[]): void {
-    for (const batch of keyframe) this.#staged.push(this.#place(batch, cached))
+    for (const batch of keyframe) {
+      this.#staged.push(this.#place(batch, cached))
+      this.#remainingBytes += bytesOf(batch.packets)
+    }
     this.#timestamps.clear()
     this.#sequenceOffset = (this.#sequenceOffset + countNumbers(keyframe)) & 0xffff
   }
@@ -146,6 +162,7 @@ export class CatchUp {
 
   #account({ payload, sequenceNumber }: LanePacket, { sequenceOffset }: CatchUpStep): void {
     this.#budgetBytes -= payload.length
+    this.#remainingBytes -= payload.length
     const next = (sequenceNumber + sequenceOffset + 1) & 0xffff
     if (((next - this.#nextSequenceNumber) & 0xffff) < 0x8000) this.#nextSequenceNumber = next
   }
@@ -160,6 +177,12 @@ export class CatchUp {
     this.#timestamp = timestamp
     return timestamp
   }
+}
+
+function bytesOf(packets: readonly LanePacket[]): number {
+  let bytes = 0
+  for (const { payload } of packets) bytes += payload.length
+  return bytes
 }
 
 /** The later of two 32-bit timestamps. */

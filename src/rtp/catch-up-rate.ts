@@ -1,114 +1,83 @@
-import type { TransportFeedback } from "./rtcp-transport-feedback.ts"
-
 /** Between what a viewer's catch-up may go. */
 export interface CatchUpRateOptions {
-  /** What it begins with, before anything is known of the link. */
+  /** What links are taken to carry of which nothing is known. */
   readonly startBps: number
   readonly maxBps: number
 }
 
 /**
- * How fast one viewer gets what is cached. It begins moderately and rises while transport-wide feedback shows that all of it arrives as fast as it
- * is sent; where that is slower, the link is full, and the rate stays below what arrived. A step is judged by the packets that were sent
- * after it. Reports are not matched with packets one by one but counted, since few others (sound, repairs) are sent meanwhile;
- * nor is a step judged before as long as the first report took. Without feedback the rate stays as it is.
+ * How fast one viewer gets what is cached: as fast as a link that is not known takes, or faster where the viewer would else not be back at live
+ * soon. Where it lacks many packets or tells of a full link, less from then on. Feedback is slow: Chromium's first REMB
+ * comes a second after a link is full, NACKs when its queue is.
  */
 export class CatchUpRate {
-  readonly #maxBps: number
+  readonly #options: CatchUpRateOptions
+  #streamBps = 0
+  #liveAtMs = 0
+  /** What the link takes, once that is known. */
+  #boundBps: number | undefined
+  #boundAtMs = Number.NEGATIVE_INFINITY
   #bps: number
-  /** Set once the link was full: no more steps up in this catch-up. */
-  #isBound = false
-  #startedAtMs = 0
-  #feedbackDelayMs: number | undefined
-  /** What is reported before this moment is about an earlier rate. */
-  #judgeFromMs = 0
-  #sentBytes = 0
-  #sentPackets = 0
-  #reportedPackets = 0
-  /** When the present rate began, and what had been sent then. */
-  #since = { atMs: 0, sentBytes: 0, sentPackets: 0 }
-  #window = { packets: 0, lost: 0, firstUs: Number.NaN, lastUs: Number.NaN }
+  #window = { sinceMs: 0, sent: 0, lost: 0 }
 
-  constructor({ startBps, maxBps }: CatchUpRateOptions) {
-    this.#maxBps = maxBps
-    this.#bps = Math.min(startBps, maxBps)
+  constructor(options: CatchUpRateOptions) {
+    this.#options = options
+    this.#bps = options.startBps
   }
 
-  get bitrateBps(): number {
+  /** A catch-up begins with a stream that has `streamBps` itself; 0 where that is not known. */
+  start(nowMs: number, streamBps: number): void {
+    this.#streamBps = streamBps
+    this.#liveAtMs = nowMs + GOAL_MS
+    this.#boundBps = undefined
+    this.#window = { sinceMs: nowMs, sent: 0, lost: 0 }
+  }
+
+  /** The rate at which to send what remains. */
+  bitrateBps(remainingBytes: number, nowMs: number): number {
+    const { startBps, maxBps } = this.#options
+    const remainingBps = (remainingBytes * 8_000) / Math.max(this.#liveAtMs - nowMs, MIN_GOAL_MS)
+    const wantedBps = Math.max(startBps, remainingBps + this.#streamBps, this.#streamBps * LEAST_SPEED)
+    this.#bps = Math.min(wantedBps, this.#boundBps ?? maxBps, maxBps)
     return this.#bps
   }
 
-  get bytesPerMs(): number {
-    return this.#bps / 8_000
+  /** Notes how many packets were sent. */
+  onSent(packets: number): void {
+    this.#window.sent += packets
   }
 
-  /** A catch-up begins; `leastBps` is what it needs in order to get anywhere. */
-  start(nowMs: number, leastBps: number): void {
-    this.#bps = Math.min(Math.max(this.#bps, leastBps), this.#maxBps)
-    this.#isBound = false
-    this.#startedAtMs = nowMs
-    this.#reportedPackets = this.#sentPackets
-    this.#begin(nowMs)
-  }
-
-  /** Notes what was sent. */
-  onSent(bytes: number, packets: number): void {
-    this.#sentBytes += bytes
-    this.#sentPackets += packets
-  }
-
-  /** Takes feedback that comes while the viewer is catching up. */
-  onFeedback({ arrivalsUs }: Pick<TransportFeedback, "arrivalsUs">, nowMs: number): void {
-    this.#feedbackDelayMs ??= Math.max(nowMs - this.#startedAtMs, MIN_DELAY_MS)
-    for (const arrivalUs of arrivalsUs) {
-      if (++this.#reportedPackets > this.#since.sentPackets) this.#note(arrivalUs)
-    }
-    if (nowMs < this.#judgeFromMs || this.#sentPackets === 0) return
-    const { packets, lost, firstUs, lastUs } = this.#window
-    const spanMs = (lastUs - firstUs) / 1_000
-    if (packets < MIN_PACKETS || !(spanMs >= MIN_SPAN_MS)) return
-    const arrivedBps = ((packets - 1) * 8_000 * (this.#sentBytes / this.#sentPackets)) / spanMs
-    const sentBps = ((this.#sentBytes - this.#since.sentBytes) * 8_000) / (nowMs - this.#since.atMs)
-    if (lost > (packets + lost) * MAX_LOSS || arrivedBps < Math.min(this.#bps, sentBps) * FULL_SHARE) {
-      this.#isBound = true
-      this.#set(Math.max(Math.min(this.#bps, arrivedBps) * BELOW_FULL, MIN_BPS), nowMs)
-    } else if (!this.#isBound) this.#set(Math.min(this.#bps, arrivedBps) * STEP, nowMs)
-    else this.#clearWindow()
-  }
-
-  #note(arrivalUs: number | undefined): void {
+  /** The viewer lacks so many packets; a few in a hundred say nothing of the rate. */
+  onLost(packets: number, nowMs: number): void {
     const window = this.#window
-    if (arrivalUs === undefined) {
-      window.lost++
-      return
-    }
-    window.packets++
-    if (!(arrivalUs >= window.firstUs)) window.firstUs = Math.min(arrivalUs, window.firstUs || arrivalUs)
-    if (!(arrivalUs <= window.lastUs)) window.lastUs = arrivalUs
+    window.lost += packets
+    if (window.lost > MIN_LOST && window.lost > window.sent * MAX_LOSS) this.#bind(this.#bps * LESS, nowMs)
+    if (nowMs - window.sinceMs >= WINDOW_MS) this.#window = { sinceMs: nowMs, sent: 0, lost: 0 }
   }
 
-  #set(bps: number, nowMs: number): void {
-    this.#bps = Math.min(bps, this.#maxBps)
-    this.#begin(nowMs)
+  /** Takes a REMB, which is below what is sent only where packets have begun to queue up. */
+  onRemb(bitrateBps: number, nowMs: number): void {
+    if (bitrateBps < this.#bps) this.#bind(bitrateBps, nowMs)
   }
 
-  #begin(nowMs: number): void {
-    this.#since = { atMs: nowMs, sentBytes: this.#sentBytes, sentPackets: this.#sentPackets }
-    this.#judgeFromMs = nowMs + (this.#feedbackDelayMs ?? 0)
-    this.#clearWindow()
-  }
-
-  #clearWindow(): void {
-    this.#window = { packets: 0, lost: 0, firstUs: Number.NaN, lastUs: Number.NaN }
+  #bind(bps: number, nowMs: number): void {
+    if (nowMs - this.#boundAtMs < REACTION_MS) return
+    this.#boundAtMs = nowMs
+    this.#boundBps = Math.max(bps, this.#streamBps * LEAST_SPEED, MIN_BPS)
+    this.#bps = Math.min(this.#bps, this.#boundBps)
+    this.#window = { sinceMs: nowMs, sent: 0, lost: 0 }
   }
 }
 
-const STEP = 1.5
-/** Arrivals that are slower than this share of the sending: they waited. */
-const FULL_SHARE = 0.8
-const BELOW_FULL = 0.85
+/** Back at live after so long, with room until the two seconds that a viewer should not have to wait. */
+const GOAL_MS = 1_700
+const MIN_GOAL_MS = 100
+const WINDOW_MS = 200
+const MIN_LOST = 10
 const MAX_LOSS = 0.1
-const MIN_BPS = 100_000
-const MIN_PACKETS = 20
-const MIN_SPAN_MS = 30
-const MIN_DELAY_MS = 20
+const LESS = 0.6
+/** From a change until the viewer's feedback tells of it: a queue and a round trip. */
+const REACTION_MS = 400
+const MIN_BPS = 1_000_000
+/** Slower, it would never end. */
+const LEAST_SPEED = 1.5

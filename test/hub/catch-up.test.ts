@@ -88,14 +88,34 @@ test("a pause of the event loop is not made up for by a long burst", () => {
   expect(bytesOf(catchUp.step(cached, 1_000))).toBe(100_000)
 })
 
-test("the rate may change on the way", () => {
+test("the rate may change on the way, and goes by what remains", () => {
   const cached = pictures(250, 10, 100, 0, 1_000)
   let bytesPerMs = 1_000
-  const catchUp = new CatchUp({ ...OPTIONS, bytesPerMs: () => bytesPerMs })
+  const remaining: number[] = []
+  const options = {
+    ...OPTIONS,
+    bytesPerMs: (bytes: number) => {
+      remaining.push(bytes)
+      return bytesPerMs
+    },
+  }
+  const catchUp = new CatchUp(options)
   catchUp.step(cached, 0)
   expect(bytesOf(catchUp.step(cached, 10))).toBeLessThanOrEqual(10_000)
   bytesPerMs = 5_000
+  cached.push(...pictures(1, 1, 2_600, 250 * FRAME_TICKS, 1_000))
   expect(bytesOf(catchUp.step(cached, 20))).toBe(50_000)
+  catchUp.step(cached, 30)
+  expect(remaining).toEqual([2_500_000, 2_434_000, 2_425_000, 2_375_000])
+})
+
+test("what is sent besides takes from the same budget", () => {
+  const cached = pictures(250, 10, 100, 0, 1_000)
+  const catchUp = new CatchUp({ ...OPTIONS, bytesPerMs: () => 1_000 })
+  catchUp.step(cached, 0)
+  catchUp.spend(20_000)
+  expect(catchUp.step(cached, 20)).toEqual([])
+  expect(bytesOf(catchUp.step(cached, 40))).toBe(20_000)
 })
 
 test("timestamps rise from picture to picture, stay the same within one and end at the live edge", () => {

@@ -1,123 +1,91 @@
-import fc from "fast-check"
 import { describe, expect, test } from "vitest"
 import { CatchUpRate } from "../../src/rtp/catch-up-rate.ts"
 
-const PACKET_BYTES = 1_000
+const PACKET_BYTES = 1_200
 const STEP_MS = 5
-const FEEDBACK_MS = 50
+const OPTIONS = { startBps: 9e6, maxBps: 50e6 }
 
-/** A link of some bitrate with a queue of some bytes, and feedback that comes back after half of the round trip. */
-function catchUp(
-  rate: CatchUpRate,
-  { linkBps = 1e9, queueBytes = 150_000, roundTripMs = 20, lossShare = 0, forMs = 1_000, leastBps = 0, startMs = 0 },
-) {
-  const arrivals: { readonly atMs: number; readonly arrivalUs: number | undefined }[] = []
-  const rates: number[] = []
+/**
+ * A viewer of a stream who begins some seconds behind live, behind a link with a queue. It asks once for each packet that the queue had no room for, and
+ * packets sent again take from the same rate.
+ */
+function catchUp({ behindS = 10, streamBps = 2.5e6, linkBps = 1e9, queueMs = 150, roundTripMs = 30, lossShare = 0 }) {
+  const rate = new CatchUpRate(OPTIONS)
+  rate.start(0, streamBps)
+  const asked: number[] = []
+  const totals = { sent: 0, lost: 0, highestBps: 0 }
+  let remainingBytes = (behindS * streamBps) / 8
   let budgetBytes = 0
-  let isFreeMs = startMs
-  let lost = 0
-  let sent = 0
-  let reported = 0
-  rate.start(startMs, leastBps)
-  for (let nowMs = startMs; nowMs < startMs + forMs; nowMs += STEP_MS) {
-    budgetBytes += rate.bytesPerMs * STEP_MS
-    for (; budgetBytes > 0; budgetBytes -= PACKET_BYTES) {
-      const backlogBytes = (Math.max(0, isFreeMs - nowMs) * linkBps) / 8_000
-      const isLost = backlogBytes > queueBytes || (sent * 7_919) % 1_000 < lossShare * 1_000
-      if (isLost) lost++
-      else isFreeMs = Math.max(isFreeMs, nowMs) + (PACKET_BYTES * 8_000) / linkBps
-      const atMs = (isLost ? nowMs : isFreeMs) + roundTripMs / 2
-      arrivals.push({ atMs, arrivalUs: isLost ? undefined : Math.round(atMs * 4) * 250 })
-      rate.onSent(PACKET_BYTES, 1)
-      sent++
+  let isFreeMs = 0
+  let nowMs = 0
+  for (; remainingBytes > 0 && nowMs < 20_000; nowMs += STEP_MS) {
+    remainingBytes += (streamBps * STEP_MS) / 8_000
+    const bps = rate.bitrateBps(remainingBytes, nowMs)
+    totals.highestBps = Math.max(totals.highestBps, bps)
+    budgetBytes += (bps * STEP_MS) / 8_000
+    for (; budgetBytes > 0 && remainingBytes > 0; budgetBytes -= PACKET_BYTES) {
+      remainingBytes -= PACKET_BYTES
+      rate.onSent(1)
+      const queuedMs = Math.max(0, isFreeMs - nowMs)
+      if (queuedMs > queueMs || (totals.sent * 7_919) % 1_000 < lossShare * 1_000) {
+        asked.push(nowMs + queuedMs + roundTripMs)
+        totals.lost++
+      } else isFreeMs = Math.max(isFreeMs, nowMs) + (PACKET_BYTES * 8_000) / linkBps
+      totals.sent++
     }
-    if ((nowMs - startMs) % FEEDBACK_MS !== 0) continue
-    const from = reported
-    while (reported < arrivals.length && (arrivals[reported]?.atMs ?? 0) <= nowMs - roundTripMs / 2) reported++
-    if (reported > from) {
-      rate.onFeedback({ arrivalsUs: arrivals.slice(from, reported).map(({ arrivalUs }) => arrivalUs) }, nowMs)
+    while ((asked[0] ?? Number.POSITIVE_INFINITY) <= nowMs) {
+      asked.shift()
+      rate.onLost(1, nowMs)
+      budgetBytes -= PACKET_BYTES
     }
-    rates.push(rate.bitrateBps)
   }
-  return { rates, lost, sent, queuedMs: Math.max(0, isFreeMs - startMs - forMs) }
+  return { ...totals, liveMs: nowMs }
 }
 
-const START = { startBps: 9e6, maxBps: 50e6 }
-
 describe("the rate of a catch-up", () => {
-  test.each([5, 20, 100])("rises to the most in less than a second, at a round trip of %i ms", (roundTripMs) => {
-    const rate = new CatchUpRate(START)
-    expect(rate.bitrateBps).toBe(9e6)
-    const { rates, lost } = catchUp(rate, { roundTripMs, forMs: 900 })
-    expect(rates.at(-1)).toBe(50e6)
-    expect(rates).toEqual(rates.toSorted((a, b) => a - b))
+  test.each([
+    { behindS: 10, streamBps: 2.5e6 },
+    { behindS: 10, streamBps: 6e6 },
+    { behindS: 5, streamBps: 10e6 },
+  ])("is what brings a viewer back to live within 2 s: $behindS s of $streamBps bit/s", (stream) => {
+    expect(catchUp(stream).liveMs).toBeLessThan(2_000)
+  })
+
+  test("is what a link of 10 Mbit/s takes where that does", () => {
+    const { lost, highestBps } = catchUp({ behindS: 4, linkBps: 10e6 })
+    expect(highestBps).toBeLessThan(9.5e6)
     expect(lost).toBe(0)
   })
 
-  test.each([
-    { linkBps: 10e6, queueBytes: 150_000, roundTripMs: 20 },
-    { linkBps: 10e6, queueBytes: 150_000, roundTripMs: 80 },
-    { linkBps: 15e6, queueBytes: 150_000, roundTripMs: 20 },
-    { linkBps: 25e6, queueBytes: 300_000, roundTripMs: 20 },
-    { linkBps: 40e6, queueBytes: 500_000, roundTripMs: 40 },
-  ])("stays below what a link of $linkBps bit/s takes ($roundTripMs ms)", (link) => {
-    const rate = new CatchUpRate(START)
-    const { rates, lost, sent, queuedMs } = catchUp(rate, { ...link, forMs: 2_000 })
-    expect(rates.at(-1)).toBeLessThan(link.linkBps)
-    expect(rates.at(-1)).toBeGreaterThan(link.linkBps * 0.6)
-    expect(lost / sent).toBeLessThan(0.02)
-    expect(queuedMs).toBeLessThan(20)
+  test("is no higher than needed", () => {
+    expect(catchUp({ behindS: 10 }).highestBps).toBeLessThan(25e6)
+    expect(catchUp({ behindS: 60, streamBps: 6e6 }).highestBps).toBe(50e6)
   })
 
-  test("falls to what a link takes that is narrower than what it begins with", () => {
-    const rate = new CatchUpRate(START)
-    catchUp(rate, { linkBps: 4e6, forMs: 2_000 })
-    expect(rate.bitrateBps).toBeLessThan(4e6)
-    expect(rate.bitrateBps).toBeGreaterThan(2e6)
+  test.each([{ behindS: 10 }, { behindS: 60 }, { behindS: 10, roundTripMs: 120 }])(
+    "falls where the link takes less: $behindS s, $roundTripMs ms",
+    (viewer) => {
+      const { sent, lost, liveMs } = catchUp({ ...viewer, linkBps: 10e6 })
+      expect(lost / sent).toBeLessThan(0.2)
+      expect(liveMs).toBeLessThan(viewer.behindS * 1_000)
+    },
+  )
+
+  test("does not mind 5 % of random loss", () => {
+    expect(catchUp({ lossShare: 0.05 }).liveMs).toBeLessThan(2_100)
   })
 
-  test("does not mind 5 % of random loss, and stays where it is at 20 %", () => {
-    const rate = new CatchUpRate(START)
-    expect(catchUp(rate, { lossShare: 0.05, forMs: 800 }).rates.at(-1)).toBe(50e6)
-    const another = new CatchUpRate(START)
-    expect(Math.max(...catchUp(another, { lossShare: 0.2, forMs: 800 }).rates)).toBe(9e6)
-  })
-
-  test("is remembered for the next catch-up, which may try more again", () => {
-    const rate = new CatchUpRate(START)
-    catchUp(rate, { linkBps: 15e6, forMs: 2_000 })
-    const known = rate.bitrateBps
-    const { rates } = catchUp(rate, { startMs: 60_000, forMs: 1_000 })
-    expect(rates[0]).toBe(known)
-    expect(rates.at(-1)).toBe(50e6)
-  })
-
-  test("stays as it is without feedback, but is never below what gets anywhere, nor above the most", () => {
-    const rate = new CatchUpRate(START)
-    rate.start(0, 3e6)
-    expect(rate.bitrateBps).toBe(9e6)
-    rate.start(0, 12e6)
-    expect(rate.bitrateBps).toBe(12e6)
-    rate.start(0, 80e6)
-    expect(rate.bitrateBps).toBe(50e6)
-  })
-
-  test("stays within its bounds whatever is reported", () => {
-    const arrival = fc.oneof(fc.constant(undefined), fc.integer({ min: -1e9, max: 1e9 }))
-    const report = fc.tuple(fc.array(arrival, { maxLength: 60 }), fc.nat(3_000))
-    fc.assert(
-      fc.property(fc.array(report, { maxLength: 20 }), (reports) => {
-        const rate = new CatchUpRate(START)
-        rate.start(0, 0)
-        let nowMs = 0
-        for (const [arrivalsUs, passMs] of reports) {
-          rate.onSent(50_000, 50)
-          nowMs += passMs
-          rate.onFeedback({ arrivalsUs }, nowMs)
-          expect(rate.bitrateBps).toBeGreaterThanOrEqual(100_000)
-          expect(rate.bitrateBps).toBeLessThanOrEqual(50e6)
-        }
-      }),
-    )
+  test("falls to a REMB that is below it, not below what gets anywhere", () => {
+    const rate = new CatchUpRate(OPTIONS)
+    rate.start(0, 2e6)
+    expect(rate.bitrateBps(2e7, 0)).toBe(50e6)
+    rate.onRemb(60e6, 100)
+    expect(rate.bitrateBps(2e7, 100)).toBe(50e6)
+    rate.onRemb(8e6, 200)
+    expect(rate.bitrateBps(1e7, 200)).toBe(8e6)
+    rate.onRemb(0, 1_000)
+    expect(rate.bitrateBps(1e7, 1_000)).toBe(3e6)
+    rate.start(60_000, 2e6)
+    expect(rate.bitrateBps(1, 60_000)).toBe(9e6)
   })
 })

@@ -3,7 +3,6 @@ import { batchBytes } from "../../hub/stream-lanes.ts"
 import { CLOCK_RATE_HZ, type RtpBatch } from "../../media/packet.ts"
 import { usToTicks } from "../../media/time.ts"
 import { CatchUpRate } from "../../rtp/catch-up-rate.ts"
-import type { TransportFeedback } from "../../rtp/rtcp-transport-feedback.ts"
 import type { ThinningLevel } from "../../whep/thinning-choice.ts"
 import type { PacketFanout, TrackId, ViewerId } from "./fanout.ts"
 import type { StreamPump } from "./stream-pump.ts"
@@ -88,7 +87,7 @@ export class WhepVideo {
     fanout.setThinning(viewerId, trackId, level)
     const { cached, last } = this.#current
     const sinceKeyframeUs = (last?.ptsUs ?? 0) - (cached[0]?.ptsUs ?? Number.NEGATIVE_INFINITY)
-    if (hadKeyframesOnly && sinceKeyframeUs <= MAX_REPLAY_US) this.restart()
+    if (hadKeyframesOnly && sinceKeyframeUs <= MAX_RETURN_US) this.restart()
   }
 
   /** Begins again with the last keyframe, at most once a second, and not where the viewer gets nothing but keyframes. */
@@ -98,9 +97,16 @@ export class WhepVideo {
     if (this.#current.cached.length > 0) this.#start()
   }
 
-  /** What is reported while the viewer gets pictures from the cache tells how fast its link takes them. */
-  onTransportFeedback(feedback: TransportFeedback): void {
-    if (!this.isLive) this.#rate.onFeedback(feedback, this.#options.nowMs())
+  /** The viewer lacks packets, some of which are sent again. */
+  onNack(lacking: number, resent: number): void {
+    if (this.#catchUp === undefined) return
+    this.#rate.onLost(lacking, this.#options.nowMs())
+    this.#catchUp.spend(resent * USUAL_PACKET_BYTES)
+  }
+
+  /** The viewer tells what its link takes. */
+  onRemb(bitrateBps: number): void {
+    if (this.#catchUp !== undefined) this.#rate.onRemb(bitrateBps, this.#options.nowMs())
   }
 
   close(): void {
@@ -136,11 +142,11 @@ export class WhepVideo {
     const { fanout, viewerId, trackId, nowMs } = this.#options
     const rate = this.#rate
     this.#startedMs = nowMs()
-    rate.start(this.#startedMs, bitrateOf(this.#current.cached) * LEAST_SPEED)
+    rate.start(this.#startedMs, bitrateOf(this.#current.cached))
     fanout.leaveTrack(viewerId, trackId)
     const { nextSequenceNumber = 0, latestTimestamp } = fanout.stats(viewerId, trackId) ?? {}
     const lastTimestamp = latestTimestamp === undefined ? undefined : (latestTimestamp - this.#timestampShift) >>> 0
-    const bytesPerMs = () => rate.bytesPerMs
+    const bytesPerMs = (remainingBytes: number) => rate.bitrateBps(remainingBytes, nowMs()) / 8_000
     this.#catchUp = new CatchUp({ nextSequenceNumber, bytesPerMs, leadTicks: LEAD_TICKS, lastTimestamp })
     this.#current.watch(this.#advance)
     this.#advance()
@@ -154,7 +160,7 @@ export class WhepVideo {
     const timestampShift = this.#timestampShift
     for (const { batch, sequenceOffset, timestamp } of catchUp.step(cached, nowMs())) {
       fanout.sendTo(viewerId, trackId, batch, { sequenceOffset, timestamp: (timestamp + timestampShift) >>> 0 })
-      this.#rate.onSent(batchBytes(batch), batch.packets.length)
+      this.#rate.onSent(batch.packets.length)
     }
     clearTimeout(this.#timer)
     if (!catchUp.isLive(cached)) {
@@ -224,11 +230,12 @@ function ticksOf({ ptsUs }: RtpBatch): number {
 const STEP_INTERVAL_MS = 5
 /** What a link of 10 Mbit/s takes, with sound and headers. */
 const CATCH_UP_START_BPS = 9_000_000
-/** Pictures come at least so many times as fast as the stream's own, or the viewer would be late for ever. */
-const LEAST_SPEED = 1.5
+const USUAL_PACKET_BYTES = 1_200
 const RESTART_INTERVAL_MS = 1_000
 /** 20 ms: less than the time from one picture to the next. */
 const LEAD_TICKS = 1_800
 /** Pictures from the cache may end so far, 3 ms, after the newest one: always less than the time to the next. */
 const MAX_AHEAD_TICKS = 300
 const MAX_REPLAY_US = 1_000_000
+/** A viewer whose link was full until a moment ago gets no more than this at once. */
+const MAX_RETURN_US = 300_000

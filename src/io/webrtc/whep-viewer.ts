@@ -204,11 +204,11 @@ export class WhepViewer implements SubscriberSession {
       case "remb":
         if (packet.ssrcs.length === 0 || packet.ssrcs.some((ssrc) => this.#isOwn(ssrc))) {
           this.#congestion.onRemb(packet.bitrateBps)
+          this.#video?.onRemb(packet.bitrateBps)
         } else this.#totals.refused++
         return
       case "transport_feedback":
         this.#congestion.onTransportFeedback(packet)
-        this.#video?.onTransportFeedback(packet)
         return
       case "receiver_report":
         for (const block of packet.reports) this.#onReportBlock(block)
@@ -232,6 +232,7 @@ export class WhepViewer implements SubscriberSession {
     }
     const { roundTripMs } = this.#reports
     const granted = this.#resends.take(sequenceNumbers, { nowMs: nowMs(), sentBps: this.#bitrateBps, roundTripMs })
+    if (requested.kind === "video") this.#video?.onNack(sequenceNumbers.length, granted.length)
     fanout.resend(this.#viewerId, requested.track.trackId, granted)
   }
 
