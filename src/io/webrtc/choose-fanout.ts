@@ -22,7 +22,9 @@ export interface FanoutChoice {
 
 /** Decides on the implementation and logs it; TypeScript goes on where the native one is missing, whatever was asked for. */
 export function chooseFanout(wish: FanoutWish, logger: Logger): FanoutChoice {
-  const typeScript = { create: (transport: WebRtcTransport) => new TypeScriptFanout(transport.send) }
+  const typeScript = {
+    create: (transport: WebRtcTransport) => new TypeScriptFanout(transport.send, undefined, SLICE_MS),
+  }
   if (wish === "typescript") {
     logger.info({ fanout: "typescript" }, "packets are encrypted and sent in TypeScript, as configured")
     return typeScript
@@ -43,3 +45,6 @@ export function chooseFanout(wish: FanoutWish, logger: Logger): FanoutChoice {
     create: (transport) => new NativeFanout(addon, { sockets: transport.descriptors, send: transport.send }),
   }
 }
+
+/** How long the fan-out in TypeScript keeps the event loop at a time. */
+const SLICE_MS = 3

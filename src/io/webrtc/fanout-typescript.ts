@@ -12,14 +12,10 @@ import {
   type ViewerTrackStats,
   type ViewerTransport,
 } from "./fanout.ts"
-import { type LiveSource, SentHistory } from "./fanout-history.ts"
+import { FollowedSource } from "./fanout-source.ts"
 import { type FanoutOutput, type SendDatagram, ViewerStream } from "./fanout-viewer.ts"
 import { PacketRing } from "./srtp/packet-ring.ts"
 import { type AlignedPayload, alignPayload, createProtector } from "./srtp/protect.ts"
-
-interface FollowedSource extends LiveSource {
-  readonly viewers: Set<ViewerStream>
-}
 
 /** The reference implementation: runs wherever the gateway does. */
 export class TypeScriptFanout implements PacketFanout {
@@ -27,11 +23,23 @@ export class TypeScriptFanout implements PacketFanout {
   readonly #viewers = new Map<ViewerId, ReadonlyMap<TrackId, ViewerStream>>()
   /** Those with viewers. */
   readonly #sources = new Map<SourceId, FollowedSource>()
+  readonly #sliceMs: number
+  /** Sources whose viewers have not got everything, and the turn in which they will get more. */
+  readonly #unfinished = new Set<FollowedSource>()
+  #nextSlice: NodeJS.Immediate | undefined
   #nextViewerId: ViewerId = 1
 
-  /** `nowUs` is the clock of `absSendTime`; only differences of it matter. */
-  constructor(send: SendDatagram, nowUs: () => number = () => performance.now() * 1000) {
+  /**
+   * `nowUs` is the clock of `absSendTime`; only differences of it matter. `sliceMs` is how long viewers of a batch keep the event loop at a time, before
+   * the others get it in the next turn.
+   */
+  constructor(
+    send: SendDatagram,
+    nowUs: () => number = () => performance.now() * 1000,
+    sliceMs = Number.POSITIVE_INFINITY,
+  ) {
     this.#output = { ring: new PacketRing(), send, nowUs }
+    this.#sliceMs = sliceMs
   }
 
   addViewer({ remote, keys, tracks }: ViewerTransport): ViewerId {
@@ -49,10 +57,10 @@ export class TypeScriptFanout implements PacketFanout {
     const { sourceId, sequenceOffset, timestampShift = 0 } = options
     let source = this.#sources.get(sourceId)
     if (!source) {
-      source = { id: sourceId, viewers: new Set(), history: new SentHistory() }
+      source = new FollowedSource(sourceId)
       this.#sources.set(sourceId, source)
     }
-    source.viewers.add(stream)
+    source.add(stream)
     stream.join(source, sequenceOffset, timestampShift)
   }
 
@@ -73,16 +81,11 @@ export class TypeScriptFanout implements PacketFanout {
       packets.push(packet)
       payloads.push(alignPayload(packet.payload))
     }
-    const live = { timestamp, ptsUs, startsKeyframe, isDisposable, packets, payloads }
-    let failure: { readonly error: unknown } | undefined
-    for (const stream of source.viewers) {
-      try {
-        stream.sendLive(live)
-      } catch (error) {
-        failure ??= { error }
-      }
-    }
-    if (failure !== undefined) throw failure.error
+    source.push({ timestamp, ptsUs, startsKeyframe, isDisposable, packets, payloads })
+    if (source.waitingCount > MAX_WAITING_BATCHES) source.deliver(Number.POSITIVE_INFINITY)
+    else this.#unfinished.add(source)
+    if (this.#nextSlice === undefined) this.#deliverSlice()
+    source.throwFailure()
   }
 
   sendTo(viewerId: ViewerId, trackId: TrackId, batch: RtpBatch, options: SendToOptions): void {
@@ -113,17 +116,39 @@ export class TypeScriptFanout implements PacketFanout {
   }
 
   close(): void {
+    clearImmediate(this.#nextSlice)
+    this.#unfinished.clear()
     this.#viewers.clear()
     this.#sources.clear()
   }
 
+  /** The source that was cut short is the last one in the next slice. */
+  #deliverSlice(): void {
+    this.#nextSlice = undefined
+    const untilMs = performance.now() + this.#sliceMs
+    for (const source of this.#unfinished) {
+      this.#unfinished.delete(source)
+      if (source.deliver(untilMs)) continue
+      this.#unfinished.add(source)
+      this.#nextSlice = setImmediate(() => this.#deliverSlice())
+      return
+    }
+  }
+
+  /** With all batches that were sent before, as if it had got them at once. */
   #find(viewerId: ViewerId, trackId: TrackId): ViewerStream | undefined {
-    return this.#viewers.get(viewerId)?.get(trackId)
+    const stream = this.#viewers.get(viewerId)?.get(trackId)
+    if (stream?.source !== undefined) this.#sources.get(stream.source.id)?.deliverTo(stream)
+    return stream
   }
 
   #leave(stream: ViewerStream): void {
     const source = stream.source && this.#sources.get(stream.source.id)
-    if (source?.viewers.delete(stream) && source.viewers.size === 0) this.#sources.delete(source.id)
+    source?.remove(stream)
+    if (source?.isUnused) this.#sources.delete(source.id)
     stream.leave()
   }
 }
+
+/** More than a second of a stream; what goes beyond is sent at once, as in the end nothing else helps a machine that is too slow. */
+const MAX_WAITING_BATCHES = 64
