@@ -63,7 +63,7 @@ export interface SubscriberSession {
  * What subscribers are told of their stream. `inactive`: the publisher is gone and may return; `active`: one has returned. `layers`: look
  * at `LiveStream.layers` again. `viewers`: how many subscribers there are. `codec`: the video comes in another codec,
  * so who agreed on the one before must come again. `scriptData`: what an FLV or RTMP publisher sent beside its media, captions for
- * example, for subscribers that speak the same.
+ * example, as FLV has it.
  */
 export type StreamEvent =
   | { readonly type: "active" | "inactive" | "layers" | "codec" }

@@ -6,6 +6,12 @@ export interface LayerInfo {
   readonly height?: number
 }
 
+/** What a publisher sent beside its pictures, with the RTP timestamp of the picture, as `requestVideoFrameCallback` tells it, where there is one. */
+export type TimedMetadata = { readonly rtpTimestamp?: number } & (
+  | { readonly kind: "sei"; readonly uuid: string; readonly payload: string }
+  | { readonly kind: "data"; readonly name: string; readonly values: readonly unknown[] }
+)
+
 /** What a WHEP session tells while it runs, by the event's name (webrtc-http-egress-events). */
 export interface WhepEventData {
   /** The publisher is there. */
@@ -17,6 +23,8 @@ export interface WhepEventData {
   readonly viewercount: { readonly viewercount: number }
   /** The session is about to end, and a new one may be opened. */
   readonly reconnect: unknown
+  /** SEI user data (the payload in Base64) and RTMP data messages; only where it was asked for. */
+  readonly timedmetadata: TimedMetadata
 }
 
 /** One event of a session. */
@@ -24,18 +32,23 @@ export type WhepEvent = {
   [Type in keyof WhepEventData]: { readonly type: Type; readonly data: WhepEventData[Type] }
 }[keyof WhepEventData]
 
-/** Listens to a WHEP session's events until the signal aborts. */
-export async function listen(eventsUrl: URL, onEvent: (event: WhepEvent) => void, signal: AbortSignal): Promise<void> {
+/** Listens to a WHEP session's events until the signal aborts; to timed metadata too where it is wanted, which costs the server something. */
+export async function listen(
+  eventsUrl: URL,
+  onEvent: (event: WhepEvent) => void,
+  { signal, timedMetadata = false }: { readonly signal: AbortSignal; readonly timedMetadata?: boolean | undefined },
+): Promise<void> {
+  const types = timedMetadata ? [...TYPES, "timedmetadata" as const] : TYPES
   const response = await fetch(eventsUrl, {
     method: "POST",
     headers: { "content-type": "application/json" },
-    body: JSON.stringify(TYPES),
+    body: JSON.stringify(types),
     signal,
   })
   const location = response.headers.get("location")
   if (response.status !== 201 || location === null || signal.aborted) return
   const source = new EventSource(new URL(location, response.url))
-  for (const type of TYPES) {
+  for (const type of types) {
     source.addEventListener(type, ({ data }) => onEvent({ type, data: JSON.parse(data) }))
   }
   // The feed ends with its session: there is nothing to come back to.

@@ -4,7 +4,7 @@ import { type MiniSdpMode, SignalingClient, SignalingError, type SignalingSessio
 import { sleep } from "./sleep.ts"
 import { StatsMeter, type StatsReading } from "./stats.ts"
 
-export type { LayerInfo, WhepEvent, WhepEventData } from "./session-events.ts"
+export type { LayerInfo, TimedMetadata, WhepEvent, WhepEventData } from "./session-events.ts"
 export { type MiniSdpMode, SignalingError } from "./signaling.ts"
 export type { KindReadings, StatsReading, StreamReading } from "./stats.ts"
 
@@ -29,6 +29,8 @@ export interface WhepPlayerOptions {
   readonly onMedia?: () => void
   /** Called with what the session tells while it runs: layers, viewers, and whether the publisher is there. */
   readonly onEvent?: (event: WhepEvent) => void
+  /** True also asks for what the publisher sends beside its pictures, for `onEvent`: SEI user data and RTMP data messages. */
+  readonly timedMetadata?: boolean
 }
 
 /** A reading of the player's statistics. */
@@ -193,7 +195,9 @@ export class WhepPlayer {
       else if (event.type === "reconnect") attempt.abort()
       this.#options.onEvent?.(event)
     }
-    listen(eventsUrl, onEvent, attempt.signal).catch(() => {}) // the picture does without
+    const { signal } = attempt
+    const { timedMetadata } = this.#options
+    listen(eventsUrl, onEvent, { signal, timedMetadata }).catch(() => {}) // the picture does without
   }
 
   #setAway(isAway: boolean): void {

@@ -1,7 +1,7 @@
 import { GatewayError } from "../errors.ts"
 
-/** Events that a viewer can ask for, webrtc-http-egress-events of the wish working group. */
-export const WHEP_EVENTS = ["active", "inactive", "layers", "viewercount", "reconnect"] as const
+/** Events that a viewer can ask for: webrtc-http-egress-events of the wish working group, and `timedmetadata`, which is of this gateway. */
+export const WHEP_EVENTS = ["active", "inactive", "layers", "viewercount", "reconnect", "timedmetadata"] as const
 /** One of `WHEP_EVENTS`. */
 export type WhepEventName = (typeof WHEP_EVENTS)[number]
 
@@ -27,6 +27,10 @@ export class WhepEventFeed {
 
   constructor(events: readonly WhepEventName[]) {
     this.#events = new Set(events)
+  }
+
+  wants(event: WhepEventName): boolean {
+    return this.#events.has(event)
   }
 
   /** Hands over what waits, and every later event; a new reader takes the place of the one before. Returns the way to stop it. */
@@ -66,11 +70,21 @@ export class WhepEventFeeds {
   readonly #feeds = new Map<string, WhepEventFeed>()
   readonly #createId: () => string
   readonly #greet: () => readonly WhepEvent[]
+  readonly #onChange: () => void
 
-  /** `createId` gives unguessable ids; `greet` tells what a new feed begins with: how things stand. */
-  constructor(createId: () => string, greet: () => readonly WhepEvent[]) {
+  /**
+   * `createId` gives unguessable ids; `greet` tells what a new feed begins with: how things stand. `onChange` is told when a feed was opened or
+   * closed.
+   */
+  constructor(createId: () => string, greet: () => readonly WhepEvent[], onChange = () => {}) {
     this.#createId = createId
     this.#greet = greet
+    this.#onChange = onChange
+  }
+
+  /** Whether any feed asks for such events. */
+  isWanted(event: WhepEventName): boolean {
+    return [...this.#feeds.values()].some((feed) => feed.wants(event))
   }
 
   /** Opens a feed of some kinds of events and returns its id. Throws `session.limit` at the most a session may have. */
@@ -82,6 +96,7 @@ export class WhepEventFeeds {
     const feed = new WhepEventFeed(events)
     for (const event of this.#greet()) feed.push(event)
     this.#feeds.set(id, feed)
+    this.#onChange()
     return id
   }
 
@@ -92,7 +107,9 @@ export class WhepEventFeeds {
   /** Ends a feed; false where there is none. */
   close(id: string): boolean {
     this.#feeds.get(id)?.end()
-    return this.#feeds.delete(id)
+    const wasThere = this.#feeds.delete(id)
+    this.#onChange()
+    return wasThere
   }
 
   push(event: WhepEvent): void {

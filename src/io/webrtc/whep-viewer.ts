@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto"
 import type { AccessGrant } from "../../access/access.ts"
 import type { LiveStream } from "../../hub/live-stream.ts"
 import type { SessionFacts, StreamEvent, SubscriberSession } from "../../hub/session.ts"
@@ -12,7 +11,7 @@ import { parseRtcp, type RtcpPacket, serializeRtcp } from "../../rtp/rtcp.ts"
 import type { FullIntraRequest, Nack } from "../../rtp/rtcp-feedback.ts"
 import type { ReportBlock } from "../../rtp/rtcp-report.ts"
 import type { AnsweredMedia } from "../../sdp/answer.ts"
-import { type WhepEvent, WhepEventFeeds } from "../../whep/event-feeds.ts"
+import type { WhepEventFeeds } from "../../whep/event-feeds.ts"
 import { type Logger, sessionLabel } from "../log.ts"
 import { describeClose } from "./close-reason.ts"
 import type { PacketFanout, ViewerId } from "./fanout.ts"
@@ -23,6 +22,7 @@ import { WhepCongestion } from "./whep-congestion.ts"
 import { WhepLayers } from "./whep-layers.ts"
 import { planTracks, type WhepTrack } from "./whep-tracks.ts"
 import { WhepVideo } from "./whep-video.ts"
+import { WhepViewerEvents } from "./whep-viewer-events.ts"
 
 /** What a viewer works with. */
 export interface WhepViewerOptions {
@@ -46,14 +46,11 @@ export interface WhepViewerOptions {
 export class WhepViewer implements SubscriberSession {
   readonly id: string
   readonly protocol = "whep"
-  readonly events = new WhepEventFeeds(
-    () => randomBytes(18).toString("base64url"),
-    () => this.#greeting(),
-  )
   readonly layers: WhepLayers
   readonly #options: WhepViewerOptions
   readonly #logger: Logger
   readonly #tracks: readonly WhepTrack[]
+  readonly #events: WhepViewerEvents
   readonly #startedAtMs: number
   /** Unix time at which the stream's timeline was 0. */
   readonly #epochUs: number
@@ -84,6 +81,8 @@ export class WhepViewer implements SubscriberSession {
     this.#epochUs = Date.now() * 1000 - stream.timelineUs(this.#startedAtMs)
     this.#tracks = planTracks(media, pumps)
     this.layers = new WhepLayers({ ...options, mediaId: String(options.videoIndex) })
+    const rtpTimestamp = (ptsUs: number) => this.#videoTimestamp(ptsUs)
+    this.#events = new WhepViewerEvents({ stream, layers: this.layers, rtpTimestamp })
     this.#reports = new ReceivedReports(
       this.#tracks.map(({ kind, local }) => ({ ssrc: local.ssrc, clockRateHz: CLOCK_RATE_HZ[kind] })),
     )
@@ -91,6 +90,11 @@ export class WhepViewer implements SubscriberSession {
     this.#congestion = new WhepCongestion({ ...options, layers: this.layers, reports: this.#reports, sentBps })
     stream.addSubscriber(this)
     this.#logger.debug("viewer answered")
+  }
+
+  /** The feeds of what this viewer is told. */
+  get events(): WhepEventFeeds {
+    return this.#events.feeds
   }
 
   /** Keys are agreed: media starts. */
@@ -134,21 +138,9 @@ export class WhepViewer implements SubscriberSession {
   }
 
   onStreamEvent(event: StreamEvent): void {
-    switch (event.type) {
-      case "active":
-      case "inactive":
-        this.events.push({ type: event.type, data: {} })
-        return
-      case "layers":
-        this.events.push(this.#layersEvent())
-        this.#applyLayers()
-        return
-      case "viewers":
-        this.events.push(viewerCount(event.count))
-        return
-      case "codec":
-        this.#onCodecChange()
-    }
+    this.#events.onStreamEvent(event)
+    if (event.type === "layers") this.#applyLayers()
+    else if (event.type === "codec") this.#onCodecChange()
   }
 
   /** The viewer wants other layers than before. Throws `sdp.unsupported` for one that the stream does not have. */
@@ -328,23 +320,21 @@ export class WhepViewer implements SubscriberSession {
   #onCodecChange(): void {
     const codec = this.#options.stream.videoCodec
     if (this.#options.media.every((section) => section.kind === "audio" || section.codec === codec)) return
-    this.events.push({ type: "reconnect", data: {} })
+    this.#events.reconnect()
     this.#options.peer.close("the stream's video has another codec now")
-  }
-
-  /** What a new feed of events begins with: how things stand. */
-  #greeting(): WhepEvent[] {
-    const { stream } = this.#options
-    const active: WhepEvent[] = stream.publisher === undefined ? [] : [{ type: "active", data: {} }]
-    return [...active, this.#layersEvent(), viewerCount(stream.viewerCount)]
-  }
-
-  #layersEvent(): WhepEvent {
-    return { type: "layers", data: { [this.layers.mediaId]: this.layers.list() } }
   }
 
   #unixUs(): number {
     return this.#epochUs + this.#options.stream.timelineUs(this.#options.nowMs())
+  }
+
+  /** What the viewer's video has for a point of the timeline, by the newest packet that it got. */
+  #videoTimestamp(ptsUs: number): number | undefined {
+    const video = this.#tracks.find(({ kind }) => kind === "video")
+    if (video === undefined || this.#viewerId === undefined) return undefined
+    const stats = this.#options.fanout.stats(this.#viewerId, video.track.trackId)
+    if (stats?.ptsUs === undefined) return undefined
+    return (stats.rtpTimestamp + usToTicks(ptsUs - stats.ptsUs, CLOCK_RATE_HZ.video)) >>> 0
   }
 
   #fail(error: unknown): void {
@@ -359,7 +349,7 @@ export class WhepViewer implements SubscriberSession {
     this.#leave()
     const { stream, nowMs, grant } = this.#options
     stream.removeSubscriber(this)
-    this.events.end()
+    this.#events.end()
     const durationMs = Math.round(nowMs() - this.#startedAtMs)
     const { lostPackets, roundTripMs } = this.#reports
     const totals = { ...this.#totals, refused: this.#refusedFeedback, lostPackets }
@@ -388,10 +378,6 @@ export class WhepViewer implements SubscriberSession {
     this.#options.fanout.removeViewer(this.#viewerId)
     this.#viewerId = undefined
   }
-}
-
-function viewerCount(viewercount: number): WhepEvent {
-  return { type: "viewercount", data: { viewercount } }
 }
 
 const REPORT_INTERVAL_MS = 1_000
