@@ -174,16 +174,16 @@ export class WhipTrack {
   }
 
   #forward(packet: RtpPacket, source: Source, arrivalUs: number): void {
-    if (this.kind === "video") {
-      const repairMs = source.nack.onPacket(packet.sequenceNumber, arrivalUs / 1000)
-      if (repairMs !== undefined) this.#roundTrip.onRepair(repairMs)
-    }
     const ptsUs = source.timeline.toTimelineUs(packet.timestamp, arrivalUs)
     const extensions = readPassedExtensions(packet, this.#media.extensionIds)
     const batch = this.#passthrough.push(extensions === undefined ? packet : { ...packet, extensions }, ptsUs)
     if (batch === undefined) {
       this.totals.dropped++
       return
+    }
+    if (this.kind === "video") {
+      const repairMs = source.nack.onPacket(packet.sequenceNumber, arrivalUs / 1000)
+      if (repairMs !== undefined) this.#roundTrip.onRepair(repairMs)
     }
     if (batch.startsKeyframe) {
       source.nack.onKeyframe(packet.sequenceNumber)
