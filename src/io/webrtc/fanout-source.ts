@@ -52,11 +52,7 @@ export class FollowedSource implements LiveSource {
       this.#pass ??= { viewers: this.#viewers.keys(), batchCount: this.#batchCount }
       const { viewers, batchCount } = this.#pass
       for (let next = viewers.next(); !next.done; next = viewers.next()) {
-        try {
-          this.deliverTo(next.value)
-        } catch (error) {
-          this.#failure ??= { error }
-        }
+        this.deliverTo(next.value)
         if (performance.now() >= untilMs) return false
       }
       this.#pass = undefined
@@ -65,14 +61,18 @@ export class FollowedSource implements LiveSource {
     return true
   }
 
-  /** Brings one viewer what it has not got yet: before anything else is done with it. */
+  /** Brings one viewer what it has not got yet: before anything else is done with it. Never throws, see `throwFailure`. */
   deliverTo(viewer: ViewerStream): void {
     const batchCount = this.#viewers.get(viewer)
     if (batchCount === undefined || batchCount === this.#batchCount) return
     this.#viewers.set(viewer, this.#batchCount)
     const waiting = this.#waiting
-    const first = waiting.length - (this.#batchCount - batchCount)
-    for (let i = first; i < waiting.length; i++) viewer.sendLive(waiting[i] as LiveBatch)
+    try {
+      const first = waiting.length - (this.#batchCount - batchCount)
+      for (let i = first; i < waiting.length; i++) viewer.sendLive(waiting[i] as LiveBatch)
+    } catch (error) {
+      this.#failure ??= { error }
+    }
   }
 
   /** Throws the first error that a viewer caused since the last call. */

@@ -111,7 +111,7 @@ export class TypeScriptFanout implements PacketFanout {
   }
 
   removeViewer(viewerId: ViewerId): void {
-    for (const stream of this.#viewers.get(viewerId)?.values() ?? []) this.#leave(stream)
+    for (const trackId of this.#viewers.get(viewerId)?.keys() ?? []) this.leaveTrack(viewerId, trackId)
     this.#viewers.delete(viewerId)
   }
 

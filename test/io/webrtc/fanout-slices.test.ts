@@ -8,13 +8,17 @@ import type { RtpBatch } from "../../../src/media/packet.ts"
 /** With slices of no time at all each viewer has a turn of its own. */
 let sent: { readonly ssrc: number; readonly sequenceNumber: number }[]
 let fanout: TypeScriptFanout
+/** The SSRC with which sending fails. */
+let fails = 0
 
 beforeEach(() => {
   sent = []
   fanout = new TypeScriptFanout(
     (datagram) => {
       const view = new DataView(datagram.buffer, datagram.byteOffset)
-      sent.push({ ssrc: view.getUint32(8), sequenceNumber: view.getUint16(2) })
+      const ssrc = view.getUint32(8)
+      if (ssrc === fails) throw new Error("no buffer")
+      sent.push({ ssrc, sequenceNumber: view.getUint16(2) })
     },
     undefined,
     0,
@@ -54,22 +58,32 @@ test("whatever is done with a viewer, it has all that was sent before", () => {
   const ids = [1, 2, 3, 4, 5].map(join)
   fanout.send("lane", batch(1))
   expect(fanout.stats(ids[1] as number, "video")?.packetCount).toBe(1)
-  fanout.leaveTrack(ids[2] as number, "video")
+  fanout.removeViewer(ids[2] as number)
   fanout.sendTo(ids[3] as number, "video", batch(2), { sequenceOffset: 0 })
   expect(fanout.resend(ids[4] as number, "video", [1])).toBe(1)
   expect(ssrcs()).toEqual([1, 2, 3, 4, 4, 5, 5])
 })
 
-test("a viewer that is removed, and all after the end, get nothing more", async () => {
-  const ids = [1, 2, 3].map(join)
+test("nothing comes after the end", async () => {
+  for (const ssrc of [1, 2, 3]) join(ssrc)
   fanout.send("lane", batch(1))
-  fanout.removeViewer(ids[1] as number)
-  await turns()
-  expect(ssrcs()).toEqual([1, 3])
-  fanout.send("lane", batch(2))
   fanout.close()
   await turns()
-  expect(ssrcs()).toEqual([1, 3, 1])
+  expect(ssrcs()).toEqual([1])
+})
+
+test("an error with one viewer is thrown by the next batch, and the others have the one before", async () => {
+  const [first] = [1, 2, 3].map(join)
+  fails = 2
+  fanout.send("lane", batch(1))
+  await turns()
+  expect(ssrcs()).toEqual([1, 3])
+  fails = 0
+  expect(() => fanout.send("lane", batch(2))).toThrow("no buffer")
+  fanout.removeViewer(first as number)
+  fanout.send("lane", batch(3))
+  await turns()
+  expect(numbersOf(2)).toEqual([2, 3])
 })
 
 test("what waits is bounded: a machine that is too slow sends all of it at once", () => {
