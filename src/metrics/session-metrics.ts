@@ -34,6 +34,7 @@ export class SessionMetrics {
     const samples = (value: (group: Group) => number): MetricSample[] =>
       groups.map((group) => ({ labels: group.labels, value: value(group) }))
     const roundTrips = groups.flatMap(({ labels, roundTripsMs }) => quantileSamples(roundTripsMs, labels))
+    const jitters = groups.flatMap(({ labels, jittersMs }) => quantileSamples(jittersMs, labels))
     return [
       gauge(
         "whipstitch_sessions",
@@ -60,7 +61,13 @@ export class SessionMetrics {
         "RTP packets that were lost",
         samples(({ counts }) => counts.lostPackets),
       ),
+      counter(
+        "whipstitch_dropped_packets_total",
+        "RTP packets of publishers that were of no use",
+        samples(({ counts }) => counts.droppedPackets),
+      ),
       gauge("whipstitch_round_trip_seconds", "round trips of the sessions that know theirs", roundTrips),
+      gauge("whipstitch_jitter_seconds", "interarrival jitter of the sessions that know theirs", jitters),
     ]
   }
 
@@ -88,6 +95,7 @@ interface Counts {
   readonly bytes: number
   readonly droppedFrames: number
   readonly lostPackets: number
+  readonly droppedPackets: number
 }
 
 class Group {
@@ -96,6 +104,7 @@ class Group {
   sessions = 0
   bitrateBps = 0
   roundTripsMs: number[] = []
+  jittersMs: number[] = []
 
   constructor(labels: MetricLabels) {
     this.labels = labels
@@ -105,22 +114,25 @@ class Group {
     this.sessions = 0
     this.bitrateBps = 0
     this.roundTripsMs = []
+    this.jittersMs = []
   }
 
-  add({ bitrateBps, roundTripMs }: SessionFacts, now: Counts, before: Counts): void {
+  add({ bitrateBps, roundTripMs, jitterMs }: SessionFacts, now: Counts, before: Counts): void {
     this.sessions++
     this.bitrateBps += bitrateBps
     if (roundTripMs !== undefined) this.roundTripsMs.push(roundTripMs)
+    if (jitterMs !== undefined) this.jittersMs.push(jitterMs)
     this.counts = {
       bytes: this.counts.bytes + advance(now.bytes, before.bytes),
       droppedFrames: this.counts.droppedFrames + advance(now.droppedFrames, before.droppedFrames),
       lostPackets: this.counts.lostPackets + advance(now.lostPackets, before.lostPackets),
+      droppedPackets: this.counts.droppedPackets + advance(now.droppedPackets, before.droppedPackets),
     }
   }
 }
 
-function countsOf({ bytes, droppedFrames = 0, lostPackets = 0 }: SessionFacts): Counts {
-  return { bytes, droppedFrames, lostPackets }
+function countsOf({ bytes, droppedFrames = 0, lostPackets = 0, droppedPackets = 0 }: SessionFacts): Counts {
+  return { bytes, droppedFrames, lostPackets, droppedPackets }
 }
 
 /** RTCP's count of lost packets goes back where one comes twice; ours must not. */
@@ -137,5 +149,5 @@ function quantileSamples(valuesMs: readonly number[], labels: MetricLabels): Met
   })
 }
 
-const NO_COUNTS: Counts = { bytes: 0, droppedFrames: 0, lostPackets: 0 }
+const NO_COUNTS: Counts = { bytes: 0, droppedFrames: 0, lostPackets: 0, droppedPackets: 0 }
 const QUANTILES = [0.5, 0.9, 1]

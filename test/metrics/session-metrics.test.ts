@@ -66,3 +66,12 @@ test("round trips are told as quantiles, of the sessions that know theirs", () =
   const [median, , longest] = Object.values(values(metrics, "whipstitch_round_trip_seconds"))
   expect([median, longest]).toEqual([0.02, 0.03])
 })
+
+test("tells the jitter of sessions that know theirs, and the packets of publishers that were of no use", () => {
+  const metrics = new SessionMetrics()
+  const session = new FakeSession()
+  session.set({ jitterMs: 5, droppedPackets: 7 })
+  metrics.measure([measured(session), measured(new FakeSession())], 0)
+  expect(Object.values(values(metrics, "whipstitch_jitter_seconds"))).toEqual([0.005, 0.005, 0.005])
+  expect(values(metrics, "whipstitch_dropped_packets_total")).toEqual({ "whep viewer": 7 })
+})
