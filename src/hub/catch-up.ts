@@ -205,6 +205,6 @@ function countNumbers(batches: readonly RtpBatch[]): number {
 /** A queue that every link has; most keyframes fit in. */
 const BURST_BYTES = 64 * 1024
 /** The first picture is what the viewer waits for, and a burst that a link's queue takes. */
-const KEYFRAME_HASTE = 2.5
+const KEYFRAME_HASTE = 4
 /** What was not sent in a longer pause of the event loop is not made up for at once. */
 const MAX_PAUSE_MS = 50
