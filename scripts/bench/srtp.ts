@@ -13,6 +13,7 @@ import { PacketRing } from "../../src/io/webrtc/srtp/packet-ring.ts"
 import { alignPayload, createProtector } from "../../src/io/webrtc/srtp/protect.ts"
 import { createUnprotector } from "../../src/io/webrtc/srtp/unprotect.ts"
 import { UdpPort } from "../../src/io/webrtc/udp-port.ts"
+import { nativeSockets } from "../../src/io/webrtc/udp-socket-native.ts"
 import type { RtpBatch } from "../../src/media/packet.ts"
 import { openSink } from "../lib/bench/sink.ts"
 
@@ -87,7 +88,7 @@ async function benchFanout(
 ): Promise<void> {
   const unused = () => {}
   const port = await UdpPort.open(
-    { hosts: ["127.0.0.1"], port: 0, openSocket: addon?.openSocket },
+    { hosts: ["127.0.0.1"], port: 0, openSocket: addon && nativeSockets(addon) },
     { stun: unused, dtls: unused, srtp: unused, onBug: unused },
   )
   const sink = await openSink(viewers)

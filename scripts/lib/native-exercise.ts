@@ -24,8 +24,13 @@ let forwarded = 0
 receiver.on("message", () => received++)
 receiver.bind(0, "127.0.0.1")
 await once(receiver, "listening")
+const { port } = receiver.address()
 const ipv4 = addon.openSocket(4, "127.0.0.1", 0)
 if (ipv4 < 0 || addon.openSocket(4, "no address", 0) >= 0) throw new Error("sockets do not open as they should")
+let echoed = 0
+const socket = new addon.Socket(ipv4, () => {
+  echoed += (socket.receive().length - 1) / 3
+})
 
 /** The same numbers each time. */
 let seed = 1
@@ -55,7 +60,6 @@ for (const threads of [3, 0]) {
     const rtx = random(2) === 0 && { rtx: { ssrc: 2, payloadType: 97 } }
     const tracks = [{ trackId: "video", ssrc: 1, payloadType: 96, extensions, ...rtx }]
     const remote = new RemoteAddress()
-    const { port } = receiver.address()
     remote.moveTo({ transport: "udp", family: 4, address: "127.0.0.1", port })
     const id = fanout.addViewer({ remote, keys: { profile, local, remote: local }, tracks })
     viewers.push({ id, remote })
@@ -78,6 +82,7 @@ for (const threads of [3, 0]) {
     if (random(4) === 0) fanout.leaveTrack(any.id, "video")
     if (random(4) === 0) fanout.sendTo(any.id, "video", batch, { sequenceOffset: random(0x10000) })
     if (viewers.length > 12) fanout.removeViewer((viewers.splice(random(12), 1)[0] as (typeof viewers)[number]).id)
+    receiver.send(new Uint8Array(random(3000)), socket.port(), "127.0.0.1")
     if (round % 20 === 0) await nextTurn()
   }
   if (threads === 0) fanout.drain()
@@ -85,7 +90,10 @@ for (const threads of [3, 0]) {
   fanout.send("lane", batchAt(0))
   fanout.drain()
 }
-await nextTurn()
+socket.send(Uint8Array.of(1), 4, "127.0.0.1", port)
+while (echoed === 0) await nextTurn()
+socket.close()
+socket.close()
 receiver.close()
 process.stdout.write(`${received} datagrams came by UDP, ${forwarded} by way of JavaScript\n`)
 process.exitCode = received > 0 && forwarded > 0 ? 0 : 1

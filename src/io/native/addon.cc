@@ -76,6 +76,15 @@ napi_value toNumber(napi_env env, double number) {
   return value;
 }
 
+/** Makes a JavaScript function callable from any thread. */
+napi_threadsafe_function createWake(napi_env env, napi_value function) {
+  napi_value name = nullptr;
+  napi_create_string_utf8(env, "whipstitch", static_cast<size_t>(-1), &name);
+  napi_threadsafe_function wake = nullptr;
+  napi_create_threadsafe_function(env, function, nullptr, name, 0, 1, nullptr, nullptr, nullptr, nullptr, &wake);
+  return wake;
+}
+
 /** What a JavaScript object of class Fanout holds. */
 struct Holder {
   std::unique_ptr<Fanout> fanout;
@@ -101,9 +110,7 @@ Fanout* fanoutOf(const Call& call) {
 napi_value construct(napi_env env, napi_callback_info info) {
   const Call call(env, info);
   auto holder = std::make_unique<Holder>();
-  napi_value name = nullptr;
-  napi_create_string_utf8(env, "whipstitch-fanout", static_cast<size_t>(-1), &name);
-  napi_create_threadsafe_function(env, call.raw(3), nullptr, name, 0, 1, nullptr, nullptr, nullptr, nullptr, &holder->wake);
+  holder->wake = createWake(env, call.raw(3));
   napi_unref_threadsafe_function(env, holder->wake);
   napi_threadsafe_function wake = holder->wake;
   holder->fanout = std::make_unique<Fanout>(call.i32(0), call.i32(1), call.u32(2), [wake] {
@@ -343,6 +350,100 @@ napi_value openSocket(napi_env env, napi_callback_info info) {
   return toNumber(env, isAddress ? openUdpSocket(address) : -EINVAL);
 }
 
+/** What a JavaScript object of class Socket holds. */
+struct SocketHolder {
+  std::unique_ptr<UdpSocket> socket;
+  napi_threadsafe_function wake = nullptr;
+
+  ~SocketHolder() { close(); }
+
+  void close() {
+    socket.reset();  // ends the thread, which calls `wake`
+    if (wake) napi_release_threadsafe_function(wake, napi_tsfn_release);
+    wake = nullptr;
+  }
+};
+
+/** The socket of `this`; null once it is closed. */
+UdpSocket* socketOf(const Call& call) {
+  void* holder = nullptr;
+  napi_unwrap(call.env, call.self, &holder);
+  return holder ? static_cast<SocketHolder*>(holder)->socket.get() : nullptr;
+}
+
+/** new Socket(descriptor, wake) */
+napi_value constructSocket(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  auto holder = std::make_unique<SocketHolder>();
+  holder->wake = createWake(env, call.raw(1));
+  napi_threadsafe_function wake = holder->wake;
+  holder->socket = std::make_unique<UdpSocket>(call.i32(0), [wake] {
+    napi_call_threadsafe_function(wake, nullptr, napi_tsfn_nonblocking);
+  });
+  const auto destroy = [](napi_env, void* data, void*) { delete static_cast<SocketHolder*>(data); };
+  napi_wrap(env, call.self, holder.release(), destroy, nullptr, nullptr);
+  return call.self;
+}
+
+/** close() */
+napi_value closeSocket(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  void* holder = nullptr;
+  napi_unwrap(env, call.self, &holder);
+  if (holder) static_cast<SocketHolder*>(holder)->close();
+  return nullptr;
+}
+
+/** port() */
+napi_value portOf(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  const UdpSocket* socket = socketOf(call);
+  return toNumber(env, socket ? socket->port() : 0);
+}
+
+/** droppedCount() */
+napi_value droppedCount(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  const UdpSocket* socket = socketOf(call);
+  return toNumber(env, socket ? static_cast<double>(socket->droppedCount()) : 0);
+}
+
+/** send(datagram, family, host, port): false where the system does not take it */
+napi_value sendDatagram(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  UdpSocket* socket = socketOf(call);
+  const auto [data, length] = call.array<uint8_t>(0);
+  Address to{};
+  const int family = call.u32(1) == 4 ? AF_INET : AF_INET6;
+  const uint32_t port = call.u32(3);
+  const bool isAddress = port <= 0xffff && parseAddress(call.text(2), static_cast<uint16_t>(port), family, to);
+  napi_value isSent = nullptr;
+  napi_get_boolean(env, socket && isAddress && socket->send(data, length, to), &isSent);
+  return isSent;
+}
+
+/** receive(): all datagrams behind one another in one buffer, then length, address and port of each */
+napi_value receive(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  UdpSocket* socket = socketOf(call);
+  const Received received = socket ? socket->takeAll() : Received();
+  napi_value list = nullptr;
+  napi_create_array(env, &list);
+  napi_value bytes = nullptr;
+  napi_create_buffer_copy(env, received.bytes.size(), received.bytes.data(), nullptr, &bytes);
+  uint32_t at = 0;
+  napi_set_element(env, list, at++, bytes);
+  for (const Received::Origin& origin : received.origins) {
+    const std::string host = formatAddress(origin.from);
+    napi_value address = nullptr;
+    napi_create_string_utf8(env, host.data(), host.size(), &address);
+    napi_set_element(env, list, at++, toNumber(env, origin.length));
+    napi_set_element(env, list, at++, address);
+    napi_set_element(env, list, at++, toNumber(env, ntohs(origin.from.v4.sin_port)));
+  }
+  return list;
+}
+
 napi_property_descriptor method(const char* name, napi_callback callback) {
   return {name, nullptr, callback, nullptr, nullptr, nullptr, napi_default_method, nullptr};
 }
@@ -363,6 +464,14 @@ extern "C" __attribute__((visibility("default"))) napi_value napi_register_modul
   napi_define_class(env, "Fanout", static_cast<size_t>(-1), construct, nullptr, sizeof methods / sizeof methods[0],
                     methods, &fanout);
   napi_set_named_property(env, exports, "Fanout", fanout);
+  const napi_property_descriptor socketMethods[] = {
+      method("close", closeSocket),   method("port", portOf),     method("send", sendDatagram),
+      method("receive", receive),     method("droppedCount", droppedCount),
+  };
+  napi_value socket = nullptr;
+  napi_define_class(env, "Socket", static_cast<size_t>(-1), constructSocket, nullptr,
+                    sizeof socketMethods / sizeof socketMethods[0], socketMethods, &socket);
+  napi_set_named_property(env, exports, "Socket", socket);
   const napi_property_descriptor functions[] = {method("createFrame", createFrame), method("openSocket", openSocket)};
   napi_define_properties(env, exports, 2, functions);
   return exports;

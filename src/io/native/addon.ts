@@ -40,9 +40,26 @@ export interface NativeFanoutHandle {
   close(): void
 }
 
+/** A socket of `udp-socket.h`, whose descriptor it closes. After `close` its calls do nothing. */
+export interface NativeSocketHandle {
+  port(): number
+  /** False where the system does not take it. */
+  send(datagram: Uint8Array, family: 4 | 6, address: string, port: number): boolean
+  /** All datagrams behind one another, then length, address and port of each. */
+  receive(): [Uint8Array, ...(number | string)[]]
+  /** Datagrams that were too long, or for which there was no room. */
+  droppedCount(): number
+  close(): void
+}
+
 /** What the compiled addon exports; see the comments in `addon.cc`. */
 export interface NativeAddon {
   readonly Fanout: new (ipv4: number, ipv6: number, threads: number, wake: () => void) => NativeFanoutHandle
+  /** `wake` is called when something lies ready for `receive`. */
+  readonly Socket: new (
+    descriptor: number,
+    wake: () => void,
+  ) => NativeSocketHandle
   createFrame(
     timestamp: number,
     ptsUs: number,
@@ -51,7 +68,7 @@ export interface NativeAddon {
     payloads: readonly Uint8Array[],
     extensions: Uint8Array,
   ): NativeFrame
-  /** Opens a UDP socket; its descriptor, or minus the number of the system's error. */
+  /** Opens a UDP socket for `Socket`; its descriptor, or minus the number of the system's error. */
   openSocket(family: 4 | 6, host: string, port: number): number
 }
 

@@ -6,7 +6,8 @@ import { NativeFanout } from "./fanout-native.ts"
 import { TypeScriptFanout } from "./fanout-typescript.ts"
 import type { SrtpProfile } from "./srtp/keys.ts"
 import type { WebRtcTransport } from "./transport.ts"
-import type { UdpPortOptions } from "./udp-port.ts"
+import type { OpenUdpSocket } from "./udp-socket.ts"
+import { nativeSockets } from "./udp-socket-native.ts"
 
 /** What the configuration asks for; `auto` takes the native one where there is one. */
 export type FanoutWish = "auto" | "native" | "typescript"
@@ -14,7 +15,7 @@ export type FanoutWish = "auto" | "native" | "typescript"
 /** The implementation for this run. */
 export interface FanoutChoice {
   /** For the port from which the fan-out is to send. */
-  readonly openSocket?: UdpPortOptions["openSocket"]
+  readonly openSocket?: OpenUdpSocket
   /** SRTP profiles, the best first for it. */
   readonly profiles?: readonly SrtpProfile[]
   create(transport: WebRtcTransport): PacketFanout
@@ -40,7 +41,7 @@ export function chooseFanout(wish: FanoutWish, logger: Logger): FanoutChoice {
   }
   logger.info({ fanout: "native", threads: nativeThreadCount() }, "packets are encrypted and sent by native threads")
   return {
-    openSocket: addon.openSocket,
+    openSocket: nativeSockets(addon),
     profiles: NATIVE_PROFILES,
     create: (transport) => new NativeFanout(addon, { sockets: transport.descriptors, send: transport.send }),
   }

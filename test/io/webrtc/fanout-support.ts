@@ -7,6 +7,7 @@ import { RemoteAddress } from "../../../src/io/webrtc/remote-address.ts"
 import { KEYING_BYTES, type SrtpKeys, type SrtpProfile } from "../../../src/io/webrtc/srtp/keys.ts"
 import { createUnprotector, type SrtpUnprotector } from "../../../src/io/webrtc/srtp/unprotect.ts"
 import { UdpPort, type UdpPortOptions } from "../../../src/io/webrtc/udp-port.ts"
+import { nativeSockets } from "../../../src/io/webrtc/udp-socket-native.ts"
 import type { RtpBatch } from "../../../src/media/packet.ts"
 import { NATIVE } from "../../support/native.ts"
 
@@ -31,7 +32,7 @@ export const IMPLEMENTATIONS: readonly Implementation[] = [
     : [
         {
           name: "native",
-          openPort: () => openPort(addon.openSocket),
+          openPort: () => openPort(nativeSockets(addon)),
           create: (port: UdpPort, nowUs?: () => number) => {
             const send: SendDatagram = (datagram, to) => port.send(datagram, to)
             return new NativeFanout(addon, { sockets: port.descriptors, send, ...(nowUs && { nowUs }), threads: 2 })
