@@ -51,5 +51,26 @@ window.counter = (() => {
     return { received, presented, sizes }
   }
 
-  return { read }
+  /** The timed metadata of a session over some seconds, and the RTP timestamps of the pictures that are presented meanwhile. */
+  async function followMetadata({ location, video }, seconds) {
+    const response = await fetch(`${location}/events`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: '["timedmetadata"]',
+    })
+    const source = new EventSource(new URL(response.headers.get("location"), location))
+    const metadata = []
+    const timestamps = []
+    source.addEventListener("timedmetadata", ({ data }) => metadata.push(JSON.parse(data)))
+    const onFrame = (_, { rtpTimestamp }) => {
+      timestamps.push(rtpTimestamp)
+      video.requestVideoFrameCallback(onFrame)
+    }
+    video.requestVideoFrameCallback(onFrame)
+    await new Promise((resolve) => setTimeout(resolve, seconds * 1000))
+    source.close()
+    return { metadata, timestamps }
+  }
+
+  return { read, followMetadata }
 })()
