@@ -3,13 +3,15 @@ export interface ResendSituation {
   readonly nowMs: number
   /** Bits per second that it is sent. */
   readonly sentBps: number
+  /** Its link is full: what was lost was too much, and sending it again makes that worse. */
+  readonly isCongested?: boolean
   /** Undefined until it is known. */
   readonly roundTripMs: number | undefined
 }
 
 /**
  * How much of what one receiver asks for again it gets: on average no more than half of what it is sent anyway, and no packet twice within a round
- * trip, as then the first copy may be on its way. What it asks for beyond that costs the time to look at it, up to where the budget ends.
+ * trip, as then the first copy may be on its way; much less while its link is full. What it asks for beyond that costs the time to look at it, up to where the budget ends.
  */
 export class ResendBudget {
   /** Numbers that were asked for in vain, since the beginning. */
@@ -44,8 +46,9 @@ export class ResendBudget {
     return granted
   }
 
-  #fill({ nowMs, sentBps }: ResendSituation): void {
-    const perSecond = Math.max((sentBps * SHARE) / BITS_OF_PACKET, LEAST_PER_SECOND)
+  #fill({ nowMs, sentBps, isCongested = false }: ResendSituation): void {
+    const least = isCongested ? LEAST_OF_CONGESTED : LEAST_PER_SECOND
+    const perSecond = Math.max((sentBps * (isCongested ? SHARE_OF_CONGESTED : SHARE)) / BITS_OF_PACKET, least)
     const elapsedMs = this.#filledAtMs === undefined ? 1_000 : Math.max(nowMs - this.#filledAtMs, 0)
     this.#filledAtMs = nowMs
     this.#packets = Math.min(this.#packets + (elapsedMs * perSecond) / 1_000, perSecond)
@@ -53,9 +56,11 @@ export class ResendBudget {
 }
 
 const SHARE = 0.5
+const SHARE_OF_CONGESTED = 0.1
 const BITS_OF_PACKET = 8 * 1_200
 /** For sound and small pictures: as many may be lost at once. */
 const LEAST_PER_SECOND = 50
+const LEAST_OF_CONGESTED = 10
 const REMEMBERED = 256
 const LEAST_ROUND_TRIP_MS = 20
 /** What is measured contains the time in queues, which may be over. */

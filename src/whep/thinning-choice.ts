@@ -15,28 +15,21 @@ export interface LinkState {
 
 /**
  * Chooses which pictures one viewer gets where there is no smaller layer: fewer when its link does not take the stream twice in a row, at once when
- * packets wait for more than a second. Pictures that nothing refers to go first, then all but keyframes. After some calm
- * seconds it tries the next better level, since a link that is not filled tells little of what it takes; each try that fails makes the next
- * one wait twice as long.
+ * packets wait for more than half a second. Pictures that nothing refers to go first, then all but keyframes. After some calm
+ * seconds it tries the next better level, since a link that is not filled tells little of what it takes; each try of a level that fails makes
+ * the next one wait twice as long.
  */
 export class ThinningChoice {
   #level: ThinningLevel = "none"
   #changedAtMs = Number.NEGATIVE_INFINITY
   #calmSinceMs = Number.NEGATIVE_INFINITY
-  #tryAfterMs = FIRST_TRY_MS
+  /** How long it waits before it tries a level. */
+  readonly #tryAfterMs = { none: FIRST_TRY_MS, disposable: FIRST_TRY_MS, keyframes: 0 }
   #isTrying = false
   #isShort = false
 
   get level(): ThinningLevel {
     return this.#level
-  }
-
-  /** Begins again, as with another stream. */
-  reset(): void {
-    this.#level = "none"
-    this.#isTrying = false
-    this.#isShort = false
-    this.#tryAfterMs = FIRST_TRY_MS
   }
 
   /** What is measured now tells nothing of the level, for example while cached pictures are sent. */
@@ -47,21 +40,22 @@ export class ThinningChoice {
   /** Looks at the link, about once a second; returns the level from now on. */
   choose(link: LinkState, nowMs: number): ThinningLevel {
     const isFull = link.queueingMs > FULL_MS
-    if (!isFull && nowMs - this.#changedAtMs < SETTLE_MS) return this.#level
+    if (nowMs - this.#changedAtMs < SETTLE_MS) return this.#level
     const wasShort = this.#isShort
     this.#isShort = this.#isTooMuch(link)
     if (this.#isShort) {
       this.#calmSinceMs = nowMs
-      return wasShort || isFull ? this.#goDown(link, isFull, nowMs) : this.#level
+      return wasShort || isFull ? this.#goDown(link, nowMs) : this.#level
     }
     if (this.#isTrying && nowMs - this.#changedAtMs >= PROVEN_MS) {
       this.#isTrying = false
-      this.#tryAfterMs = FIRST_TRY_MS
+      this.#tryAfterMs[this.#level] = FIRST_TRY_MS
     }
     if (this.#level === "none") return this.#level
-    if (nowMs - Math.max(this.#calmSinceMs, this.#changedAtMs) < this.#tryAfterMs) return this.#level
+    const next = better(this.#level, link)
+    if (nowMs - Math.max(this.#calmSinceMs, this.#changedAtMs) < this.#tryAfterMs[next]) return this.#level
     this.#isTrying = true
-    return this.#change(better(this.#level, link), nowMs)
+    return this.#change(next, nowMs)
   }
 
   #isTooMuch(link: LinkState): boolean {
@@ -73,13 +67,13 @@ export class ThinningChoice {
     return estimateBps < sentBps * ENOUGH
   }
 
-  #goDown(link: LinkState, isFull: boolean, nowMs: number): ThinningLevel {
+  #goDown(link: LinkState, nowMs: number): ThinningLevel {
     if (this.#level === "keyframes") return this.#level
     if (this.#isTrying) {
       this.#isTrying = false
-      this.#tryAfterMs = Math.min(2 * this.#tryAfterMs, LONGEST_TRY_MS)
+      this.#tryAfterMs[this.#level] = Math.min(2 * this.#tryAfterMs[this.#level], LONGEST_TRY_MS)
     }
-    const isEnough = !isFull && this.#level === "none" && helps(link)
+    const isEnough = this.#level === "none" && helps(link)
     return this.#change(isEnough ? "disposable" : "keyframes", nowMs)
   }
 
@@ -104,7 +98,7 @@ function helps({ streamBps, disposableBps }: LinkState): boolean {
 const ENOUGH = 0.8
 /** Longer than the jitter of radio links. */
 const QUEUE_MS = 300
-const FULL_MS = 1_000
+const FULL_MS = 500
 const LEAST_DISPOSABLE = 0.1
 /** What is measured after a change still tells of the time before. */
 const SETTLE_MS = 1_500

@@ -37,6 +37,11 @@ export class WhepCongestion {
     this.#forThinning = new LossBasedEstimate({ sentBps, startBps, highLoss: CONGESTION_LOSS })
   }
 
+  /** Some pictures are left out. */
+  get isCongested(): boolean {
+    return this.#thinning.level !== "none"
+  }
+
   onRemb(bitrateBps: number): void {
     const nowMs = this.#options.nowMs()
     this.#forLayers.onRemb(bitrateBps, nowMs)

@@ -85,14 +85,21 @@ export class WhepVideo {
     const hadKeyframesOnly = this.#thinning === "keyframes"
     this.#thinning = level
     fanout.setThinning(viewerId, trackId, level)
-    const { cached, last } = this.#current
-    const sinceKeyframeUs = (last?.ptsUs ?? 0) - (cached[0]?.ptsUs ?? Number.NEGATIVE_INFINITY)
-    if (hadKeyframesOnly && sinceKeyframeUs <= MAX_RETURN_US) this.restart()
+    if (hadKeyframesOnly && this.#isKeyframeNew()) this.restart()
   }
 
-  /** Begins again with the last keyframe, at most once a second, and not where the viewer gets nothing but keyframes. */
+  /**
+   * Begins again with the last keyframe, at most once a second. Where the viewer's link is full, only with one that is new: else nothing is sent
+   * until the next one, as the viewer could not decode it.
+   */
   restart(): void {
     if (this.#thinning === "keyframes") return
+    if (this.#thinning !== "none" && !this.#isKeyframeNew()) {
+      const { fanout, viewerId, trackId } = this.#options
+      fanout.setThinning(viewerId, trackId, "untilKeyframe")
+      fanout.setThinning(viewerId, trackId, this.#thinning)
+      return
+    }
     if (!this.isLive || this.#options.nowMs() - this.#startedMs < RESTART_INTERVAL_MS) return
     if (this.#current.cached.length > 0) this.#start()
   }
@@ -115,6 +122,11 @@ export class WhepVideo {
     this.#endCatchUp()
     this.#dropWish()
     this.#current.detach()
+  }
+
+  #isKeyframeNew(): boolean {
+    const { cached, last } = this.#current
+    return (last?.ptsUs ?? 0) - (cached[0]?.ptsUs ?? Number.NEGATIVE_INFINITY) <= MAX_RETURN_US
   }
 
   #switchIfReady(): void {
@@ -237,5 +249,5 @@ const LEAD_TICKS = 1_800
 /** Pictures from the cache may end so far, 3 ms, after the newest one: always less than the time to the next. */
 const MAX_AHEAD_TICKS = 300
 const MAX_REPLAY_US = 1_000_000
-/** A viewer whose link was full until a moment ago gets no more than this at once. */
+/** A viewer whose link is full, or was until a moment ago, gets no more than this at once. */
 const MAX_RETURN_US = 300_000

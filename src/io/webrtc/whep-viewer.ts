@@ -4,22 +4,22 @@ import type { SessionFacts, StreamEvent, SubscriberSession } from "../../hub/ses
 import { CODEC_TITLES } from "../../media/codec.ts"
 import { CLOCK_RATE_HZ } from "../../media/packet.ts"
 import { usToTicks } from "../../media/time.ts"
-import { unixUsToNtp } from "../../rtp/ntp.ts"
 import { ReceivedReports } from "../../rtp/received-reports.ts"
-import { ResendBudget } from "../../rtp/resend-budget.ts"
 import { parseRtcp, type RtcpPacket, serializeRtcp } from "../../rtp/rtcp.ts"
-import type { FullIntraRequest, Nack } from "../../rtp/rtcp-feedback.ts"
+import type { Nack } from "../../rtp/rtcp-feedback.ts"
 import type { ReportBlock } from "../../rtp/rtcp-report.ts"
 import type { AnsweredMedia } from "../../sdp/answer.ts"
 import type { WhepEventFeeds } from "../../whep/event-feeds.ts"
 import { type Logger, sessionLabel } from "../log.ts"
 import { describeClose } from "./close-reason.ts"
 import type { PacketFanout, ViewerId } from "./fanout.ts"
+import { senderReport } from "./sender-report.ts"
 import type { SrtpKeys } from "./srtp/keys.ts"
 import type { StreamPumps } from "./stream-pumps.ts"
 import type { PeerCloseReason, WebRtcPeer } from "./transport-peer.ts"
 import { WhepCongestion } from "./whep-congestion.ts"
 import { WhepLayers } from "./whep-layers.ts"
+import { WhepRequests } from "./whep-requests.ts"
 import { planTracks, type WhepTrack } from "./whep-tracks.ts"
 import { WhepVideo } from "./whep-video.ts"
 import { WhepViewerEvents } from "./whep-viewer-events.ts"
@@ -56,18 +56,14 @@ export class WhepViewer implements SubscriberSession {
   readonly #epochUs: number
   readonly #reports: ReceivedReports
   readonly #congestion: WhepCongestion
-  readonly #resends = new ResendBudget()
-  readonly #totals = { packets: 0, bytes: 0, resent: 0, leftOut: 0, keyframeRequests: 0, refused: 0 }
+  readonly #requests: WhepRequests
+  readonly #totals = { packets: 0, bytes: 0, resent: 0, leftOut: 0 }
   /** Of the last second. */
   #bitrateBps = 0
   #countedAtMs: number
   #viewerId: ViewerId | undefined
   #video: WhepVideo | undefined
   #reportTimer: NodeJS.Timeout | undefined
-  /** How many keyframes the viewer may ask the publisher for; at most so many at once. */
-  #keyframeTokens = MAX_KEYFRAMES_AT_ONCE
-  #lastFirNumber: number | undefined
-  #lastRequest: { readonly run: unknown; readonly atMs: number } | undefined
   #isEnded = false
 
   /** Counts as a viewer at once. Throws `session.limit`. */
@@ -86,6 +82,8 @@ export class WhepViewer implements SubscriberSession {
     this.#reports = new ReceivedReports(
       this.#tracks.map(({ kind, local }) => ({ ssrc: local.ssrc, clockRateHz: CLOCK_RATE_HZ[kind] })),
     )
+    const hasPli = media.some(({ kind, feedback }) => kind === "video" && feedback.includes("nack pli"))
+    this.#requests = new WhepRequests({ ...options, tracks: this.#tracks, hasPli, rid: () => this.layers.rid })
     const sentBps = () => this.#bitrateBps
     this.#congestion = new WhepCongestion({ ...options, layers: this.layers, reports: this.#reports, sentBps })
     stream.addSubscriber(this)
@@ -168,7 +166,7 @@ export class WhepViewer implements SubscriberSession {
       bitrateBps: this.#bitrateBps,
       lostPackets,
       resentPackets: resent,
-      refusedFeedback: this.#refusedFeedback,
+      refusedFeedback: this.#requests.refusedCount,
       droppedFrames: leftOut,
       ...(roundTripMs !== undefined && { roundTripMs }),
       ...(jitterMs !== undefined && { jitterMs }),
@@ -183,21 +181,21 @@ export class WhepViewer implements SubscriberSession {
         this.#onNack(packet)
         return
       case "pli":
-        if (this.#isOwn(packet.mediaSsrc)) this.#onKeyframeRequest(true)
-        else this.#totals.refused++
+        this.#requests.onPli(packet, this.#video)
         return
       case "fir":
-        this.#onFir(packet)
+        this.#requests.onFir(packet, this.#video)
         return
       case "bye":
         // Whoever only receives says so when it leaves, RFC 3550 section 6.6.
-        if (packet.ssrcs.every((ssrc) => !this.#isOwn(ssrc))) this.end("the viewer said BYE")
+        if (packet.ssrcs.every((ssrc) => this.#tracks.every(({ local }) => local.ssrc !== ssrc))) {
+          this.end("the viewer said BYE")
+        }
         return
       case "remb":
-        if (packet.ssrcs.length === 0 || packet.ssrcs.some((ssrc) => this.#isOwn(ssrc))) {
-          this.#congestion.onRemb(packet.bitrateBps)
-          this.#video?.onRemb(packet.bitrateBps)
-        } else this.#totals.refused++
+        if (packet.ssrcs.length > 0 && !packet.ssrcs.some((ssrc) => this.#requests.isOwn(ssrc))) return
+        this.#congestion.onRemb(packet.bitrateBps)
+        this.#video?.onRemb(packet.bitrateBps)
         return
       case "transport_feedback":
         this.#congestion.onTransportFeedback(packet)
@@ -208,72 +206,18 @@ export class WhepViewer implements SubscriberSession {
   }
 
   #onReportBlock(block: ReportBlock): void {
+    // Browsers report on retransmissions too, which says nothing new.
+    if (!this.#requests.isOwn(block.ssrc) || !this.#reports.onBlock(block, this.#unixUs())) return
     const isVideo = this.#tracks.some(({ kind, local }) => kind === "video" && local.ssrc === block.ssrc)
-    if (!this.#reports.onBlock(block, this.#unixUs())) {
-      // Browsers report on retransmissions too.
-      if (!this.#isOwn(block.ssrc)) this.#totals.refused++
-    } else if (isVideo) this.#congestion.onReport(block)
+    if (isVideo) this.#congestion.onReport(block)
   }
 
-  #onNack({ mediaSsrc, sequenceNumbers }: Nack): void {
-    const { fanout, nowMs } = this.#options
-    const requested = this.#tracks.find(({ local }) => local.ssrc === mediaSsrc)
-    if (requested === undefined || this.#viewerId === undefined) {
-      this.#totals.refused++
-      return
-    }
+  #onNack(packet: Nack): void {
+    if (this.#viewerId === undefined) return
     const { roundTripMs } = this.#reports
-    const granted = this.#resends.take(sequenceNumbers, { nowMs: nowMs(), sentBps: this.#bitrateBps, roundTripMs })
-    if (requested.kind === "video") this.#video?.onNack(sequenceNumbers.length, granted.length)
-    fanout.resend(this.#viewerId, requested.track.trackId, granted)
-  }
-
-  /** A repeated request has the number of the one before, RFC 5104 section 4.3.1.1. */
-  #onFir({ requests }: FullIntraRequest): void {
-    const own = requests.find(({ ssrc }) => this.#isOwn(ssrc))
-    if (own === undefined) {
-      this.#totals.refused++
-      return
-    }
-    if (own.sequenceNumber === this.#lastFirNumber) return
-    this.#lastFirNumber = own.sequenceNumber
-    this.#onKeyframeRequest(!this.#hasPli)
-  }
-
-  #isOwn(ssrc: number): boolean {
-    return this.#tracks.some(({ local }) => local.ssrc === ssrc || local.rtxSsrc === ssrc)
-  }
-
-  /** Feedback of which nothing came: about sources that are not ours, or more than the viewer's share. */
-  get #refusedFeedback(): number {
-    return this.#totals.refused + this.#resends.refusedCount
-  }
-
-  /** A viewer that has PLI for pictures that it lost means something else by FIR: it can do with a keyframe, for others that join. */
-  get #hasPli(): boolean {
-    return this.#options.media.some(({ kind, feedback }) => kind === "video" && feedback.includes("nack pli"))
-  }
-
-  /** The publisher is asked first; for a lost picture the cache helps where it cannot be asked or does not answer. */
-  #onKeyframeRequest(isLost: boolean): void {
-    const { nowMs, stream } = this.#options
-    this.#totals.keyframeRequests++
-    const run = this.#video?.current.cached
-    const before = this.#lastRequest
-    const isUnanswered = before !== undefined && before.run === run && nowMs() - before.atMs >= UNANSWERED_MS
-    if (isLost && (stream.sources.video === "frames" || isUnanswered)) this.#video?.restart()
-    if (before?.run !== run) this.#lastRequest = { run, atMs: nowMs() }
-    this.#askPublisher()
-  }
-
-  /** All viewers of a stream pay for a keyframe, so one of them may not have any number of them. */
-  #askPublisher(): void {
-    if (this.#keyframeTokens < 1) {
-      this.#totals.refused++
-      return
-    }
-    this.#keyframeTokens--
-    this.#options.stream.requestKeyframe(this.#options.nowMs(), this.layers.rid)
+    const { isCongested } = this.#congestion
+    const situation = { nowMs: this.#options.nowMs(), sentBps: this.#bitrateBps, roundTripMs, isCongested }
+    this.#requests.onNack(packet, this.#viewerId, situation, this.#video)
   }
 
   #onSecond(): void {
@@ -282,38 +226,26 @@ export class WhepViewer implements SubscriberSession {
     Object.assign(this.#totals, this.#sent())
     this.#bitrateBps = Math.round(((this.#totals.bytes - before) * 8_000) / Math.max(1, nowMs() - this.#countedAtMs))
     this.#countedAtMs = nowMs()
-    this.#keyframeTokens = Math.min(this.#keyframeTokens + KEYFRAMES_PER_SECOND, MAX_KEYFRAMES_AT_ONCE)
     this.#sendReports()
     this.#applyLayers()
   }
 
-  /** Reports join the tracks' clocks, so that the viewer can bring sound and picture together. */
   #sendReports(): void {
     const { fanout, peer, nowMs, stream } = this.#options
-    if (this.#viewerId === undefined) return
+    const viewerId = this.#viewerId
+    if (viewerId === undefined) return
     const timelineUs = stream.timelineUs(nowMs())
     for (const { kind, local, track } of this.#tracks) {
-      const stats = fanout.stats(this.#viewerId, track.trackId)
-      const isTrueTime = kind === "audio" || this.#video?.isLive === true
-      if (stats?.ptsUs === undefined || !isTrueTime) continue
-      const sinceTicks = usToTicks(timelineUs - stats.ptsUs, CLOCK_RATE_HZ[kind])
-      const report: RtcpPacket = {
-        type: "sender_report",
-        senderSsrc: local.ssrc,
-        ...unixUsToNtp(this.#epochUs + timelineUs),
-        rtpTimestamp: (stats.rtpTimestamp + sinceTicks) >>> 0,
-        packetCount: stats.packetCount,
-        octetCount: stats.octetCount,
-        reports: [],
-      }
-      const description: RtcpPacket = { type: "sdes", chunks: [{ ssrc: local.ssrc, cname: local.cname }] }
-      peer.sendRtcp(serializeRtcp([report, description]))
+      if (kind === "video" && this.#video?.isLive !== true) continue // its times are not those of the stream
+      const stats = fanout.stats(viewerId, track.trackId)
+      const report = stats && senderReport(stats, { kind, local, timelineUs, unixUs: this.#epochUs + timelineUs })
+      if (report !== undefined) peer.sendRtcp(serializeRtcp(report))
     }
   }
 
   #applyLayers(): void {
     if (this.#video === undefined || this.#isEnded) return
-    if (this.#congestion.apply(this.#video)) this.#askPublisher()
+    if (this.#congestion.apply(this.#video)) this.#requests.askPublisher()
   }
 
   /** What was agreed on does not hold any more; a new session can agree on the new codec. */
@@ -352,7 +284,8 @@ export class WhepViewer implements SubscriberSession {
     this.#events.end()
     const durationMs = Math.round(nowMs() - this.#startedAtMs)
     const { lostPackets, roundTripMs } = this.#reports
-    const totals = { ...this.#totals, refused: this.#refusedFeedback, lostPackets }
+    const { keyframeRequests, refusedCount: refused } = this.#requests
+    const totals = { ...this.#totals, keyframeRequests, refused, lostPackets }
     const rounded = roundTripMs === undefined ? undefined : Math.round(roundTripMs)
     this.#logger.info({ reason, durationMs, ...totals, roundTripMs: rounded }, "viewer gone")
     grant.ended({ sessionId: sessionLabel(this.id), reason, durationMs, bytes: this.#totals.bytes })
@@ -381,6 +314,3 @@ export class WhepViewer implements SubscriberSession {
 }
 
 const REPORT_INTERVAL_MS = 1_000
-const UNANSWERED_MS = 1_000
-const MAX_KEYFRAMES_AT_ONCE = 3
-const KEYFRAMES_PER_SECOND = 0.5
