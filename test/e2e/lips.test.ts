@@ -8,7 +8,10 @@ import { testScope } from "../support/test-scope.ts"
 const scope = testScope()
 /** scripts/acceptance asks for 45 ms; here a busy machine may add to what Chromium itself is off. */
 const LIMIT_MS = 80
-/** Sound from Chromium steps ahead by a tenth of a second now and then, and comes back: one try without is wanted. */
+/**
+ * On a busy machine Chromium's sound stops for a tenth of a second now and then: recorded sound is lost without a trace in its timestamps, until the
+ * next sender report tells us, and what a page plays is late until its jitter buffer has caught up. One try without is wanted.
+ */
 const RETRY = { retry: 3 }
 
 test("RTMP to WHEP: the beep comes with the flash", RETRY, async () => {

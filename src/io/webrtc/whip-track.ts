@@ -149,8 +149,8 @@ export class WhipTrack {
     source.statistics.onPacket(packet.sequenceNumber, packet.timestamp, arrivalUs)
     source.lastArrivalUs = arrivalUs
     this.totals.packets++
-    if (packet.payloadType !== this.#media.redPayloadType) this.#forward(packet, source, arrivalUs)
-    else for (const opus of source.red.push(packet)) this.#forward(opus, source, arrivalUs)
+    const packets = packet.payloadType === this.#media.redPayloadType ? source.red.push(packet) : [packet]
+    for (const one of packets) if (!this.#forward(one, source, arrivalUs)) this.totals.dropped++
   }
 
   /** Which SSRC retransmissions have is said by the offer or not at all, so the first one of each source tells. */
@@ -164,7 +164,7 @@ export class WhipTrack {
       return
     }
     this.totals.retransmitted++
-    this.#forward(original, source, arrivalUs)
+    this.#forward(original, source, arrivalUs) // or not: browsers send what has arrived once more to probe the bandwidth
   }
 
   /** True for late packets of a source that another has followed; an SSRC may come back once its successor is silent. */
@@ -173,14 +173,12 @@ export class WhipTrack {
     return arrivalUs - this.#source.lastArrivalUs < SILENCE_US
   }
 
-  #forward(packet: RtpPacket, source: Source, arrivalUs: number): void {
+  /** False for a packet that has no place in the lane. */
+  #forward(packet: RtpPacket, source: Source, arrivalUs: number): boolean {
     const ptsUs = source.timeline.toTimelineUs(packet.timestamp, arrivalUs)
     const extensions = readPassedExtensions(packet, this.#media.extensionIds)
     const batch = this.#passthrough.push(extensions === undefined ? packet : { ...packet, extensions }, ptsUs)
-    if (batch === undefined) {
-      this.totals.dropped++
-      return
-    }
+    if (batch === undefined) return false
     if (this.kind === "video") {
       const repairMs = source.nack.onPacket(packet.sequenceNumber, arrivalUs / 1000)
       if (repairMs !== undefined) this.#roundTrip.onRepair(repairMs)
@@ -190,6 +188,7 @@ export class WhipTrack {
       source.lastKeyframeMs = arrivalUs / 1000
     }
     this.#emit(batch)
+    return true
   }
 
   /** Not only the SSRCs of the offer: OBS leaves them out with simulcast, and encoders that restart take new ones. */
