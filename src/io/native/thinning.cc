@@ -5,11 +5,11 @@ void TrackThinning::setLevel(Thinning level) {
   if (level == Thinning::untilKeyframe) isWaiting_ = true;
 }
 
-void TrackThinning::restart(std::optional<uint32_t> timestamp) {
+void TrackThinning::restart(std::optional<uint32_t> timestamp, std::optional<int64_t> newest) {
   isWaiting_ = false;
   timestamp_ = timestamp;
   isLeavingOut_ = false;
-  newest_.reset();
+  newest_ = newest;
   wasLeftOut_ = false;
   holes_ = 0;
 }

@@ -17,12 +17,15 @@ struct ThinnableBatch {
 
 class TrackThinning {
  public:
-  /** `timestamp` is that of the picture that has begun. */
-  explicit TrackThinning(std::optional<uint32_t> timestamp) : timestamp_(timestamp) {}
+  /** Takes what `restart` does. */
+  TrackThinning(std::optional<uint32_t> timestamp, std::optional<int64_t> newest) : timestamp_(timestamp), newest_(newest) {}
 
   void setLevel(Thinning level);
-  /** Other packets follow, with other numbers, and a picture that can be decoded. */
-  void restart(std::optional<uint32_t> timestamp);
+  /**
+   * Other packets follow, with other numbers, and a picture that can be decoded. `timestamp` is that of the picture that has begun, `newest`
+   * the lane's number of the newest packet that was sent.
+   */
+  void restart(std::optional<uint32_t> timestamp, std::optional<int64_t> newest);
   /** Decides on the next batch; all batches of one picture share what its first one got. Of late packets `place` decides. */
   bool leavesOut(const ThinnableBatch& batch);
   /** How much less the number of a packet is than without thinning, or -1 for one that is not sent. */

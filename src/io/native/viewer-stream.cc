@@ -9,7 +9,7 @@ void ViewerStream::join(Source& source, std::optional<uint16_t> sequenceOffset, 
   source_ = &source;
   timestampShift_ = timestampShift;
   runsOn_ = !sequenceOffset;
-  if (thinning_) thinning_->restart(pictureTimestamp_);
+  if (thinning_) thinning_->restart(pictureTimestamp_, newestLaneNumber());
   if (sequenceOffset) setOffset(*sequenceOffset);
 }
 
@@ -21,7 +21,7 @@ void ViewerStream::leave() {
 
 void ViewerStream::setThinning(Thinning level) {
   if (!thinning_ && level == Thinning::none) return;
-  if (!thinning_) thinning_ = std::make_unique<TrackThinning>(pictureTimestamp_);
+  if (!thinning_) thinning_ = std::make_unique<TrackThinning>(pictureTimestamp_, newestLaneNumber());
   thinning_->setLevel(level);
 }
 
@@ -122,6 +122,12 @@ uint32_t ViewerStream::liveTimestamp(uint32_t timestamp) {
   return timestamp + timestampShift_;
 }
 
+std::optional<int64_t> ViewerStream::newestLaneNumber() const {
+  const uint16_t newest = static_cast<uint16_t>(numbers_.next() - 1);
+  if (numbers_.age(newest) < 0 || !numbers_.isOfEpoch(newest)) return std::nullopt;
+  return static_cast<uint16_t>(newest - sequenceOffset_);
+}
+
 void ViewerStream::runOnWith(uint16_t laneNumber) {
   runsOn_ = false;
   sequenceOffset_ = static_cast<uint16_t>(numbers_.next() - laneNumber);
@@ -138,7 +144,7 @@ void ViewerStream::startEpoch() {
   numbers_.startEpoch();
   replayedTimestamps_.clear();
   pictureTimestamp_.reset();
-  if (thinning_) thinning_->restart(std::nullopt);
+  if (thinning_) thinning_->restart(std::nullopt, std::nullopt);
 }
 
 void ViewerStream::markTime(uint32_t timestamp, double ptsUs) {

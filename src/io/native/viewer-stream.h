@@ -71,6 +71,8 @@ class ViewerStream {
   void keepSent();
   void keepReplayed() { replayedUntil_ = static_cast<uint16_t>(numbers_.next() + SentHistory::CAPACITY); }
   uint32_t liveTimestamp(uint32_t timestamp);
+  /** Of the present epoch, as long as nothing was left out in it. */
+  std::optional<int64_t> newestLaneNumber() const;
   /** The first packet of a source decides the offset. */
   void runOnWith(uint16_t laneNumber);
   void setOffset(uint16_t sequenceOffset);

@@ -39,8 +39,10 @@ export class TrackThinning {
     return this.#holes === 0 ? 0 : (this.#losses[(this.#holes - 1) % MAX_HOLES] as number)
   }
 
-  constructor(timestamp: number | undefined) {
+  /** Takes what `restart` does. */
+  constructor(timestamp: number | undefined, newest: number | undefined) {
     this.#timestamp = timestamp
+    this.#newest = newest
   }
 
   setLevel(level: Thinning): void {
@@ -48,12 +50,15 @@ export class TrackThinning {
     if (level === "untilKeyframe") this.#isWaiting = true
   }
 
-  /** Other packets follow, with other numbers, and a picture that can be decoded. `timestamp` is that of the picture that has begun. */
-  restart(timestamp: number | undefined): void {
+  /**
+   * Other packets follow, with other numbers, and a picture that can be decoded. `timestamp` is that of the picture that has begun, `newest` the lane's
+   * number of the newest packet that was sent: what comes before it is late, and must not move the numbers of what is out already.
+   */
+  restart(timestamp: number | undefined, newest: number | undefined): void {
     this.#isWaiting = false
     this.#timestamp = timestamp
     this.#isLeavingOut = false
-    this.#newest = undefined
+    this.#newest = newest
     this.#wasLeftOut = false
     this.#holes = 0
   }

@@ -107,7 +107,7 @@ export class ViewerStream {
     this.#source = source
     this.#timestampShift = timestampShift
     this.#runsOn = sequenceOffset === undefined
-    this.#thinning?.restart(this.#pictureTimestamp)
+    this.#thinning?.restart(this.#pictureTimestamp, this.#newestLaneNumber)
     if (sequenceOffset !== undefined) this.#setOffset(sequenceOffset)
   }
 
@@ -121,7 +121,7 @@ export class ViewerStream {
   /** Leaves out part of what the source brings. */
   setThinning(level: Thinning): void {
     if (this.#thinning === undefined && level === "none") return
-    this.#thinning ??= new TrackThinning(this.#pictureTimestamp)
+    this.#thinning ??= new TrackThinning(this.#pictureTimestamp, this.#newestLaneNumber)
     this.#thinning.setLevel(level)
   }
 
@@ -241,6 +241,13 @@ export class ViewerStream {
     this.#startEpoch()
   }
 
+  /** Of the present epoch, as long as nothing was left out in it; undefined where it has no packet yet. */
+  get #newestLaneNumber(): number | undefined {
+    const newest = (this.#numbers.next - 1) & 0xffff
+    const isSent = this.#numbers.age(newest) >= 0 && this.#numbers.isOfEpoch(newest)
+    return isSent ? (newest - this.#sequenceOffset) & 0xffff : undefined
+  }
+
   #setOffset(sequenceOffset: number): void {
     const offset = sequenceOffset & 0xffff
     if (offset === this.#sequenceOffset) return
@@ -252,7 +259,7 @@ export class ViewerStream {
     this.#numbers.startEpoch()
     this.#replayedTimestamps.clear()
     this.#pictureTimestamp = undefined
-    this.#thinning?.restart(undefined)
+    this.#thinning?.restart(undefined, undefined)
   }
 
   #markTime(timestamp: number, ptsUs: number): void {
