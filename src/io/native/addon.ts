@@ -52,7 +52,7 @@ export interface NativeSocketHandle {
   close(): void
 }
 
-/** What the compiled addon exports; see the comments in `addon.cc`. */
+/** What the compiled addon exports; see the comments in `addon-*.cc`. */
 export interface NativeAddon {
   readonly Fanout: new (ipv4: number, ipv6: number, threads: number, wake: () => void) => NativeFanoutHandle
   /** `wake` is called when something lies ready for `receive`. */
