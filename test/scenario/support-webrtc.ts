@@ -12,6 +12,7 @@ import type { VideoFrame } from "../../src/media/frame.ts"
 import { ticksToUs, unwrapU16, unwrapU32 } from "../../src/media/time.ts"
 import { NackGenerator } from "../../src/rtp/nack-generator.ts"
 import { parseRtpHeader, parseRtpPacket, type RtpPacket, serializeRtpPacket } from "../../src/rtp/packet.ts"
+import { ReceiverStatistics } from "../../src/rtp/receiver-statistics.ts"
 import { parseRtcp, type RtcpPacket, serializeRtcp } from "../../src/rtp/rtcp.ts"
 import type { AnsweredMedia } from "../../src/sdp/answer.ts"
 import { NAME, type TestGateway } from "./support-gateway.ts"
@@ -78,6 +79,8 @@ export interface TestViewerOptions {
   readonly codec?: VideoCodec
   readonly hasRtx?: boolean
   readonly port?: number
+  /** Reports each second on what came, so that the gateway knows loss and round trip. */
+  readonly reports?: boolean
 }
 
 /** A WHEP viewer behind a bad network: decrypts, asks again for what is missing, and puts pictures together. */
@@ -106,10 +109,12 @@ export class TestViewer {
   readonly #poll: NodeJS.Timeout
   #newest: number | undefined
   #newestTicks = 0
+  readonly #statistics = new ReceiverStatistics(0x10, 90_000)
+  readonly #reporting: NodeJS.Timeout | undefined
 
   constructor(
     gateway: TestGateway,
-    { codec = "h264", hasRtx = true, port = 1, ...link }: LinkOptions & TestViewerOptions = {},
+    { codec = "h264", hasRtx = true, port = 1, reports = false, ...link }: LinkOptions & TestViewerOptions = {},
   ) {
     this.#gateway = gateway
     this.#toFrames = new VideoRtpToFrames(codec, { maxDelayMs: 2_000 })
@@ -122,7 +127,7 @@ export class TestViewer {
     const peer = fakePeer(
       `viewer ${port}`,
       remote,
-      () => undefined,
+      (packets) => setTimeout(() => this.#onRtcp(packets), this.link.queuedMs),
       (text) => {
         this.endedBecause = text
       },
@@ -135,11 +140,12 @@ export class TestViewer {
       pumps: gateway.pumps,
       videoIndex: 0,
       grant: EVERYBODY,
-      catchUpBitrateBps: 20_000_000,
+      catchUpBitrateBps: 50_000_000,
       startBitrateBps: 5_000_000,
     })
     this.#viewer.onConnected(keys)
     this.#poll = setInterval(() => this.#askAgain(), 20)
+    if (reports) this.#reporting = setInterval(() => this.#report(), 1_000)
   }
 
   /** Numbers after that of the first packet that arrived, which is all that a receiver can know of. */
@@ -160,6 +166,16 @@ export class TestViewer {
     this.#viewer.onRtcp(serializeRtcp([{ type: "remb", senderSsrc: 1, bitrateBps, ssrcs: [0x10] }]))
   }
 
+  /** Feedback of any kind. */
+  sendRtcp(...packets: RtcpPacket[]): void {
+    this.#viewer.onRtcp(serializeRtcp(packets))
+  }
+
+  /** As the API shows it. */
+  describe(): ReturnType<WhepViewer["describe"]> {
+    return this.#viewer.describe()
+  }
+
   selectLayer(constraint: Parameters<WhepViewer["selectLayer"]>[0]): void {
     this.#viewer.selectLayer(constraint)
   }
@@ -175,7 +191,22 @@ export class TestViewer {
 
   close(): void {
     clearInterval(this.#poll)
+    clearInterval(this.#reporting)
     this.#viewer.onClosed({ type: "closedByPeer" })
+  }
+
+  #onRtcp(packets: readonly RtcpPacket[]): void {
+    for (const packet of packets) {
+      if (packet.type === "sender_report" && packet.senderSsrc === 0x10) {
+        this.#statistics.onSenderReport(packet, this.#gateway.nowMs() * 1000)
+      }
+    }
+  }
+
+  #report(): void {
+    const block = this.#statistics.report(this.#gateway.nowMs() * 1000)
+    if (block === undefined) return
+    this.sendRtcp({ type: "receiver_report", senderSsrc: 1, reports: [block] })
   }
 
   #onSent(datagram: Uint8Array): void {
@@ -193,8 +224,10 @@ export class TestViewer {
     try {
       const packet = parseRtpPacket(this.#unprotector.unprotect(datagram))
       if (packet.payloadType === PAYLOAD_TYPE.audio) this.audio.push(packet)
-      else if (packet.payloadType === PAYLOAD_TYPE.video) this.#onVideo(packet)
-      else {
+      else if (packet.payloadType === PAYLOAD_TYPE.video) {
+        this.#statistics.onPacket(packet.sequenceNumber, packet.timestamp, this.#gateway.nowMs() * 1000)
+        this.#onVideo(packet)
+      } else {
         const [high = 0, low = 0] = packet.payload
         this.#onVideo({ ...packet, sequenceNumber: (high << 8) | low, payload: packet.payload.subarray(2) })
       }
@@ -219,7 +252,9 @@ export class TestViewer {
       startsKeyframe: false,
       packets: [packet],
     }
-    this.frames.push(...this.#toFrames.push(batch, nowMs))
+    const frames = this.#toFrames.push(batch, nowMs)
+    this.frames.push(...frames)
+    if (frames.some(({ isKeyframe }) => isKeyframe)) this.#nack.onKeyframe(packet.sequenceNumber)
   }
 
   #askAgain(): void {
