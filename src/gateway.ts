@@ -80,7 +80,8 @@ async function start(config: Config, logger: Logger, open: Closeable[]): Promise
     (stream) => {
       const onAudioError = (error: Error) =>
         logger.warn({ stream, reason: error.message }, "sound was lost in transcoding")
-      return createLaneConverters({ transcoders, ...config.audio, onAudioError, video: videoPolicies.of(stream) })
+      const video = videoPolicies.of(stream, () => registry.get(stream)?.needsPicturesInOrder === true)
+      return createLaneConverters({ transcoders, ...config.audio, onAudioError, video })
     },
     config.hub,
     onBug,

@@ -9,7 +9,7 @@ import type { VideoTranscoder, VideoTranscoders } from "./video-transcoder.ts"
 /**
  * What becomes of B-frames on the way to WebRTC. `pass`: they go out in decoding order, and the decoder is told to put them in order.
  * `drop`: they are left out where no picture refers to any of them, else as `pass`. `transcode`: such a video is decoded and encoded
- * again without them. `auto`: as `pass` where the decoder can be told, else as `drop` where that does no damage, else as `transcode`.
+ * again without them. `auto`: as `pass` where all viewers' decoders can be told, else as `drop` where that does no damage, else as `transcode`.
  */
 export type BFramePolicy = "auto" | "drop" | "transcode" | "pass"
 
@@ -17,6 +17,8 @@ export type BFramePolicy = "auto" | "drop" | "transcode" | "pass"
 export interface VideoToPacketsOptions {
   readonly policy: BFramePolicy
   readonly transcode: Transcode
+  /** Whether there is a viewer who would show pictures in the order in which they are decoded; left out, none would. */
+  readonly needsPicturesInOrder?: () => boolean
 }
 
 /** Opens a transcoder for the stream (`VideoTranscoders.open`). */
@@ -85,11 +87,11 @@ export class VideoFramesToPackets implements Converter<VideoFrame> {
   }
 
   #wish(): Way {
-    const { policy } = this.#options
+    const { policy, needsPicturesInOrder } = this.#options
     const { isReordered, isDroppable, canTellDepth } = this.#order
     if (policy === "pass" || !isReordered) return "decodingOrder"
     if (policy === "drop") return isDroppable ? "drop" : "decodingOrder"
-    if (policy === "auto" && canTellDepth) return "decodingOrder"
+    if (policy === "auto" && canTellDepth && needsPicturesInOrder?.() !== true) return "decodingOrder"
     if (policy === "auto" && isDroppable) return "drop"
     return "transcode"
   }

@@ -130,6 +130,12 @@ export class LiveStream {
     return count
   }
 
+  /** Whether any subscriber would show B-frames in the wrong order. */
+  get needsPicturesInOrder(): boolean {
+    for (const { needsPicturesInOrder } of this.#subscribers) if (needsPicturesInOrder === true) return true
+    return false
+  }
+
   /** The tracks as the publisher sends them, as far as they are known yet. */
   get tracks(): Iterable<Track> {
     return this.#tracks.values()

@@ -52,6 +52,8 @@ export interface PublisherSession {
 export interface SubscriberSession {
   readonly id: string
   readonly protocol: Protocol
+  /** It would show pictures in the order in which they are decoded. */
+  readonly needsPicturesInOrder?: boolean
   /** The stream is over, or somebody wants this session to be. */
   end(reason: string): void
   describe(nowMs: number): SessionFacts

@@ -48,7 +48,12 @@ class FakeTranscoder {
   }
 }
 
-function run(policy: BFramePolicy, input: readonly VideoFrame[], isThereFfmpeg = true) {
+function run(
+  policy: BFramePolicy,
+  input: readonly VideoFrame[],
+  isThereFfmpeg = true,
+  needsPicturesInOrder = () => false,
+) {
   const batches: RtpBatch[] = []
   const transcoders: FakeTranscoder[] = []
   const transcode = (events: VideoTranscoderEvents) => {
@@ -56,7 +61,11 @@ function run(policy: BFramePolicy, input: readonly VideoFrame[], isThereFfmpeg =
     if (isThereFfmpeg) transcoders.push(transcoder)
     return isThereFfmpeg ? transcoder : undefined
   }
-  const converter = new VideoFramesToPackets("h264", (batch) => batches.push(batch), undefined, { policy, transcode })
+  const converter = new VideoFramesToPackets("h264", (batch) => batches.push(batch), undefined, {
+    policy,
+    transcode,
+    needsPicturesInOrder,
+  })
   for (const one of input) converter.push(one)
   return { batches, transcoders, converter }
 }
@@ -123,6 +132,29 @@ test("each batch says whether another picture refers to it", () => {
     true,
     true,
   ])
+})
+
+test("a viewer who cannot reorder makes auto choose another way from the next keyframe on, and back when it is gone", () => {
+  let needsPicturesInOrder = false
+  const [first, second, third] = ["plain", "plain", "plain"].map((name, turn) =>
+    frames(GROUPS[name as "plain"]).map((one) => ({
+      ...one,
+      dtsUs: one.dtsUs + turn * 13 * 40_000,
+      ptsUs: one.ptsUs + turn * 13 * 40_000,
+    })),
+  ) as [VideoFrame[], VideoFrame[], VideoFrame[]]
+  const track = first[0]?.track
+  const { batches, converter } = run("auto", first, true, () => needsPicturesInOrder)
+  expect(batches).toHaveLength(13)
+  needsPicturesInOrder = true
+  for (const one of second) converter.push({ ...one, track } as VideoFrame)
+  expect(batches).toHaveLength(13 + 8)
+  needsPicturesInOrder = false
+  for (const one of third) converter.push({ ...one, track } as VideoFrame)
+  expect(batches).toHaveLength(13 + 8 + 13)
+
+  const pyramid = run("auto", frames(GROUPS.pyramid), true, () => true)
+  expect(pyramid.transcoders).toHaveLength(1)
 })
 
 describe("a transcoder", () => {

@@ -15,6 +15,8 @@ export interface FfmpegTranscoderOptions {
   readonly maxQueueBytes: number
   /** It has fallen behind, or is over; once each time. */
   readonly onTrouble: (sentence: string) => void
+  /** There is no such program. */
+  readonly onMissing: () => void
   readonly onClosed: () => void
 }
 
@@ -46,7 +48,7 @@ export class FfmpegTranscoder implements VideoTranscoder {
     stderr?.on("data", (chunk: Uint8Array) => {
       this.#complaints = `${this.#complaints}${chunk}`.slice(-MAX_COMPLAINT_CHARACTERS)
     })
-    this.#process.on("error", (error) => this.#fail(`${options.command} cannot be run: ${error.message}`))
+    this.#process.on("error", () => this.#end("ffmpeg cannot be run", options.onMissing))
     this.#process.on("close", (code, signal) =>
       this.#fail(`ffmpeg ended (${signal ?? code}): ${this.#complaints.trim()}`),
     )
@@ -115,9 +117,13 @@ export class FfmpegTranscoder implements VideoTranscoder {
   }
 
   #fail(reason: string): void {
+    this.#end(reason, () => this.#options.onTrouble(reason))
+  }
+
+  #end(reason: string, tell: () => void): void {
     if (this.#isOver) return
     this.close()
-    this.#options.onTrouble(reason)
+    tell()
     this.#events.onFailure(reason)
   }
 }

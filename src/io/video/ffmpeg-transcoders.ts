@@ -48,7 +48,8 @@ export class FfmpegTranscoders implements VideoTranscoders {
     const onTrouble = (reason: string) => logger.warn({ stream, reason }, "trouble in transcoding video")
     const onClosed = () => this.#open.delete(transcoder)
     const args = ffmpegArguments(encoder)
-    const transcoder = new FfmpegTranscoder({ command, args, maxQueueBytes, onTrouble, onClosed }, events)
+    const onMissing = () => this.#complainOfMissing()
+    const transcoder = new FfmpegTranscoder({ command, args, maxQueueBytes, onTrouble, onMissing, onClosed }, events)
     this.#open.add(transcoder)
     logger.info({ stream }, "video is transcoded, since it has B-frames")
     return transcoder
@@ -61,6 +62,7 @@ export class FfmpegTranscoders implements VideoTranscoders {
   }
 
   #complainOfMissing(): void {
+    if (this.#isMissing) return
     this.#isMissing = true
     const { ffmpeg, logger } = this.#options
     logger.warn(

@@ -28,11 +28,12 @@ export class VideoPolicies {
   }
 
   /** What a stream such as `live/cam1` goes by. */
-  of(stream: string): VideoToPacketsOptions {
+  of(stream: string, needsPicturesInOrder: () => boolean): VideoToPacketsOptions {
     const { bFrames, rules } = this.#settings
     const rule = rules.find((one) => matchesPattern(one.stream, stream))
     return {
       policy: rule?.bFrames ?? bFrames,
+      needsPicturesInOrder,
       transcode: (events) => this.#transcoders.open(stream, events),
     }
   }

@@ -9,6 +9,7 @@ import { type AnsweredMedia, type AvailableMedia, answerPlay, answerPublish } fr
 import { acceptAnswer, createOffer } from "../../sdp/counter-offer.ts"
 import { type Offer, parseOffer } from "../../sdp/offer.ts"
 import type { LocalCandidate, LocalDescription, LocalTrack } from "../../sdp/serialize.ts"
+import { reordersPictures } from "../../whep/picture-order.ts"
 import { type Logger, sessionLabel } from "../log.ts"
 import { describeClose } from "./close-reason.ts"
 import type { PacketFanout } from "./fanout.ts"
@@ -30,6 +31,8 @@ export interface OfferRequest {
   readonly localAddress: string | undefined
   /** Whether a player can do with an offer of ours where its own does not fit. */
   readonly acceptsCounterOffer: boolean
+  /** What the client calls itself, where it does. */
+  readonly userAgent?: string | undefined
   readonly grant: AccessGrant
   /** Of an offer that came by UDP. */
   readonly source?: OfferSource
@@ -140,12 +143,12 @@ export class WebRtcService {
   }
 
   #answer(request: OfferRequest, stream: LiveStream): OpenedSession {
-    const { offerSdp, grant } = request
+    const { offerSdp } = request
     const offer = parseOffer(offerSdp)
     return this.#open("whep", request, remoteParameters(offer), ({ peer, local, session }) => {
       const { sdp, media, remote } = answerPlay(offer, local, localTracks(), this.#available(stream))
       const videoIndex = offer.media.findIndex(({ kind }) => kind === "video")
-      const viewer = this.#addViewer(peer, media, videoIndex, stream, grant)
+      const viewer = this.#addViewer(peer, media, videoIndex, stream, request)
       session.begin({ remote, media, viewer })
       const events: WebRtcPeerEvents = {
         connected: (keys) => viewer.onConnected(keys),
@@ -158,14 +161,13 @@ export class WebRtcService {
 
   /** Makes an offer to a player, draft-ietf-wish-whep section 4.3.2, which counts as a viewer once it has answered. */
   #offer(request: OfferRequest, stream: LiveStream): OpenedSession {
-    const { grant } = request
     return this.#open("whep", request, undefined, ({ peer, local, session }) => {
       const available = this.#available(stream)
       const { sdp, pending } = createOffer(local, localTracks(), available)
       let viewer: WhepViewer | undefined
       session.awaitAnswer((answerSdp) => {
         const { media, remote } = acceptAnswer(pending, answerSdp)
-        viewer = this.#addViewer(peer, media, pending.kinds.indexOf("video"), stream, grant)
+        viewer = this.#addViewer(peer, media, pending.kinds.indexOf("video"), stream, request)
         return { remote, media, viewer }
       })
       const events: WebRtcPeerEvents = {
@@ -191,10 +193,11 @@ export class WebRtcService {
     media: readonly AnsweredMedia[],
     videoIndex: number,
     stream: LiveStream,
-    grant: AccessGrant,
+    { grant, userAgent }: OfferRequest,
   ): WhepViewer {
     const pumps = this.#pumpsOf(stream)
-    return new WhepViewer({ ...this.#options, peer, media, videoIndex, stream, grant, pumps })
+    const needsPicturesInOrder = !reordersPictures(userAgent)
+    return new WhepViewer({ ...this.#options, peer, media, videoIndex, stream, grant, pumps, needsPicturesInOrder })
   }
 
   #open(

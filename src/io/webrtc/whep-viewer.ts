@@ -30,6 +30,8 @@ export interface WhepViewerOptions {
   readonly media: readonly AnsweredMedia[]
   /** Index of the video's m-line. */
   readonly videoIndex: number
+  /** See `SubscriberSession`; false if left out. */
+  readonly needsPicturesInOrder?: boolean
   readonly stream: LiveStream
   readonly grant: AccessGrant
   readonly fanout: PacketFanout
@@ -46,6 +48,7 @@ export interface WhepViewerOptions {
 export class WhepViewer implements SubscriberSession {
   readonly id: string
   readonly protocol = "whep"
+  readonly needsPicturesInOrder: boolean
   readonly layers: WhepLayers
   readonly #options: WhepViewerOptions
   readonly #logger: Logger
@@ -70,6 +73,7 @@ export class WhepViewer implements SubscriberSession {
   constructor(options: WhepViewerOptions) {
     const { peer, media, stream, pumps, nowMs } = options
     this.id = peer.id
+    this.needsPicturesInOrder = options.needsPicturesInOrder ?? false
     this.#options = options
     this.#logger = options.logger.child({ session: sessionLabel(peer.id), stream: stream.name, protocol: "whep" })
     this.#startedAtMs = nowMs()
