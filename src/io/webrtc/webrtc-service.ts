@@ -161,6 +161,7 @@ export class WebRtcService {
 
   /** Makes an offer to a player, draft-ietf-wish-whep section 4.3.2, which counts as a viewer once it has answered. */
   #offer(request: OfferRequest, stream: LiveStream): OpenedSession {
+    const { grant } = request
     return this.#open("whep", request, undefined, ({ peer, local, session }) => {
       const available = this.#available(stream)
       const { sdp, pending } = createOffer(local, localTracks(), available)
