@@ -110,9 +110,8 @@ function openByHttp(
   iceServers: (identity: string | undefined) => ReturnType<typeof iceServersFor>,
 ): OpenSession {
   const action = protocol === "whip" ? "publish" : "play"
-  return async ({ stream, offerSdp, token, localAddress, remoteAddress, acceptsCounterOffer }) => {
-    const request = { action, stream, offerSdp, token, localAddress, remoteAddress, acceptsCounterOffer } as const
-    const opened = await open(request)
+  return async (request) => {
+    const opened = await open({ ...request, action })
     const { id, type, sdp, etag, validUntil, identity } = opened
     const extensions = protocol === "whep" ? whepExtensions(opened) : []
     return { id, type, sdp, etag, ...(validUntil && { validUntil }), iceServers: iceServers(identity), extensions }
