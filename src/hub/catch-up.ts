@@ -34,6 +34,8 @@ export class CatchUp {
   /** What goes out next, in this order; the first may have gone out in part. */
   #staged: CatchUpStep[] = []
   #packetsSent = 0
+  /** The lane's timestamp of a picture of which the last packet has not gone out yet. */
+  #openTimestamp: number | undefined
   /** How many cached batches are counted in `#remainingBytes`. */
   #counted = 0
   #remainingBytes = 0
@@ -84,16 +86,32 @@ export class CatchUp {
   }
 
   #begin(cached: readonly RtpBatch[]): void {
+    const rest = this.#restOfPicture()
+    if (this.#staged.length > rest.length) this.#isPrimed = false // some of the same keyframe did not go out
+    if (rest[0] !== this.#staged[0]) this.#packetsSent = 0
+    this.#staged = rest
     this.#run = cached
     this.#index = 0
-    if (this.#staged.length > 1) this.#isPrimed = false // some of the same keyframe did not go out
-    this.#staged = []
-    this.#packetsSent = 0
     this.#counted = 0
-    this.#remainingBytes = 0
+    this.#remainingBytes = rest.reduce((bytes, { batch }) => bytes + bytesOf(batch.packets), 0)
     this.#timestamps.clear()
+    let next = this.#nextSequenceNumber
+    for (const step of rest)
+      for (const packet of step.batch.packets) next = laterNumber(next, numberAfter(packet, step))
     const first = cached[0]?.packets[0]
-    if (first !== undefined) this.#sequenceOffset = (this.#nextSequenceNumber - first.sequenceNumber) & 0xffff
+    if (first !== undefined) this.#sequenceOffset = (next - first.sequenceNumber) & 0xffff
+  }
+
+  /** What the run still has of a picture that has gone out in part. */
+  #restOfPicture(): CatchUpStep[] {
+    const timestamp = this.#openTimestamp
+    if (timestamp === undefined) return []
+    const [staged] = this.#staged
+    if (staged !== undefined && staged.batch.timestamp !== timestamp) return []
+    const rest = staged === undefined ? [] : [staged]
+    if (this.#staged.length > 1) return rest
+    const others = this.#run.slice(this.#index).filter((batch) => batch.timestamp === timestamp)
+    return [...rest, ...others.map((batch) => this.#place(batch, this.#run))]
   }
 
   #earn(cached: readonly RtpBatch[], nowMs: number): void {
@@ -160,11 +178,12 @@ export class CatchUp {
       : { ...step, batch: { ...step.batch, packets: packets.slice(from, end) } }
   }
 
-  #account({ payload, sequenceNumber }: LanePacket, { sequenceOffset }: CatchUpStep): void {
+  #account(packet: LanePacket, step: CatchUpStep): void {
+    const { payload } = packet
     this.#budgetBytes -= payload.length
     this.#remainingBytes -= payload.length
-    const next = (sequenceNumber + sequenceOffset + 1) & 0xffff
-    if (((next - this.#nextSequenceNumber) & 0xffff) < 0x8000) this.#nextSequenceNumber = next
+    this.#openTimestamp = packet.marker ? undefined : step.batch.timestamp
+    this.#nextSequenceNumber = laterNumber(this.#nextSequenceNumber, numberAfter(packet, step))
   }
 
   #timestampFor(batch: RtpBatch, cached: readonly RtpBatch[]): number {
@@ -183,6 +202,15 @@ function bytesOf(packets: readonly LanePacket[]): number {
   let bytes = 0
   for (const { payload } of packets) bytes += payload.length
   return bytes
+}
+
+function numberAfter({ sequenceNumber }: LanePacket, { sequenceOffset }: CatchUpStep): number {
+  return (sequenceNumber + sequenceOffset + 1) & 0xffff
+}
+
+/** The later of two 16-bit sequence numbers. */
+function laterNumber(a: number, b: number): number {
+  return ((b - a) & 0xffff) < 0x8000 ? b : a
 }
 
 /** The later of two 32-bit timestamps. */

@@ -142,17 +142,29 @@ test("live pictures that come meanwhile are caught up with too", () => {
   expect(steps.at(-1)?.timestamp).toBe(cached.at(-1)?.timestamp)
 })
 
-test("a newer keyframe ends the old run, even within a picture, and numbers run on without a gap", () => {
+test("a newer keyframe ends the old run after the picture that has begun, and numbers run on without a gap", () => {
   const old = [...wholePictures(1, 100, 1_000), ...pictures(10)]
   const catchUp = new CatchUp(OPTIONS)
   const before = catchUp.step(old, 0)
   expect(before.map(({ batch }) => batch.packets.length)).toEqual([66])
   const fresh = pictures(2, 1, 110, (0xffff_f000 + 10 * FRAME_TICKS) >>> 0)
-  const after = [...catchUp.step(fresh, 5), ...catchUp.step(fresh, 1_000)]
-  expect(sequenceNumbers([...before, ...after])).toEqual(Array.from({ length: 68 }, (_, i) => (65_530 + i) & 0xffff))
-  expect(((after[0]?.timestamp ?? 0) - (before[0]?.timestamp ?? 0)) | 0).toBeGreaterThan(0)
-  expect(catchUp.isLive(fresh)).toBe(true)
+  const after: CatchUpStep[] = []
+  for (let nowMs = 5; !catchUp.isLive(fresh); nowMs += 5) after.push(...catchUp.step(fresh, nowMs))
+  expect(sequenceNumbers([...before, ...after])).toEqual(Array.from({ length: 102 }, (_, i) => (65_530 + i) & 0xffff))
+  const ofOld = after.filter(({ batch }) => batch.timestamp === 0)
+  expect(ofOld.every(({ timestamp }) => timestamp === before[0]?.timestamp)).toBe(true)
+  expect(((after.at(-2)?.timestamp ?? 0) - (before[0]?.timestamp ?? 0)) | 0).toBeGreaterThan(0)
   expect(catchUp.isLive(old)).toBe(false)
+})
+
+test("a picture that came packet by packet is finished, too, before a newer keyframe", () => {
+  const old = pictures(3, 100, 100, 0, 1_000)
+  const catchUp = new CatchUp(OPTIONS)
+  const steps = catchUp.step(old, 0)
+  const fresh = pictures(2, 1, 900, 100 * FRAME_TICKS)
+  for (let nowMs = 5; !catchUp.isLive(fresh); nowMs += 5) steps.push(...catchUp.step(fresh, nowMs))
+  expect(sequenceNumbers(steps)).toEqual(Array.from({ length: 102 }, (_, i) => (65_530 + i) & 0xffff))
+  expect(steps.filter(({ batch }) => old.includes(batch))).toHaveLength(100)
 })
 
 test("nothing cached means nothing to send and not live", () => {
@@ -186,7 +198,8 @@ test("copies of a keyframe that fill the decoder and did not all go out are thos
   for (let nowMs = 0; !catchUp.isLive(cached); nowMs += 50) steps.push(...catchUp.step(cached, nowMs))
   const sent = new Map<number, number>()
   for (const { batch } of steps) sent.set(batch.timestamp, (sent.get(batch.timestamp) ?? 0) + batch.packets.length)
-  expect([...sent.values()]).toEqual([300, 100, 100])
+  // Three times the new one, after the rest of the old one.
+  expect([...sent.values()]).toEqual([34 + 300, 100, 100])
 })
 
 test("a keyframe that came packet by packet is repeated as a whole, and waited for until it is whole", () => {
