@@ -1,5 +1,6 @@
 #pragma once
 // A batch of packets in native memory: copied once, shared by all viewers, the history and the threads, and never changed.
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -40,24 +41,30 @@ struct SentPacket {
   int32_t sequenceNumber = -1;
 };
 
-/** The newest packets, found by sequence number. */
+/** The newest packets, found by sequence number; takes no more memory than they need, as most viewers have few of their own. */
 class SentHistory {
  public:
   static constexpr size_t CAPACITY = 2048;
 
   /** Keeps a packet; false where one with its number is there, which stays. */
   bool add(uint16_t sequenceNumber, uint32_t timestamp, const FramePtr& frame, uint32_t index) {
-    SentPacket& slot = slots_[sequenceNumber % CAPACITY];
+    std::unique_ptr<Page>& page = pages_[sequenceNumber % CAPACITY / PAGE_PACKETS];
+    if (!page) page = std::make_unique<Page>();
+    SentPacket& slot = (*page)[sequenceNumber % PAGE_PACKETS];
     if (slot.sequenceNumber == sequenceNumber) return false;
     slot = {frame, index, timestamp, sequenceNumber};
     return true;
   }
 
   const SentPacket* find(uint16_t sequenceNumber) const {
-    const SentPacket& slot = slots_[sequenceNumber % CAPACITY];
+    const std::unique_ptr<Page>& page = pages_[sequenceNumber % CAPACITY / PAGE_PACKETS];
+    if (!page) return nullptr;
+    const SentPacket& slot = (*page)[sequenceNumber % PAGE_PACKETS];
     return slot.sequenceNumber == sequenceNumber ? &slot : nullptr;
   }
 
  private:
-  std::vector<SentPacket> slots_ = std::vector<SentPacket>(CAPACITY);
+  static constexpr size_t PAGE_PACKETS = 64;
+  using Page = std::array<SentPacket, PAGE_PACKETS>;
+  std::array<std::unique_ptr<Page>, CAPACITY / PAGE_PACKETS> pages_;
 };
