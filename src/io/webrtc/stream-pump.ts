@@ -2,6 +2,7 @@ import type { Lane } from "../../hub/lane.ts"
 import { batchBytes } from "../../hub/stream-lanes.ts"
 import type { RtpBatch } from "../../media/packet.ts"
 import { RateMeter } from "../../media/rate-meter.ts"
+import { unwrapU16 } from "../../media/time.ts"
 import type { PacketFanout, SourceId } from "./fanout.ts"
 
 /** Called after each batch that went to those who are live. */
@@ -17,6 +18,8 @@ export class StreamPump {
   readonly #rate = new RateMeter(RATE_WINDOW_MS)
   readonly #disposableRate = new RateMeter(RATE_WINDOW_MS)
   #timeMs = 0
+  #newestNumber: number | undefined
+  #missingPackets = 0
   #viewers = 0
   #unsubscribe: (() => void) | undefined
 
@@ -47,6 +50,11 @@ export class StreamPump {
     return this.#disposableRate.bitrateBps(this.#timeMs)
   }
 
+  /** Numbers of the lane that no packet has come with, since the first one: what the publisher's network lost, and is not there yet. */
+  get missingPackets(): number {
+    return this.#missingPackets
+  }
+
   /** Counts a viewer in; the lane is made from now on. Sound is not replayed: it would be late for the picture. */
   attach(): void {
     this.#viewers++
@@ -59,6 +67,7 @@ export class StreamPump {
     if (this.#viewers > 0) return
     this.#unsubscribe?.()
     this.#unsubscribe = undefined
+    this.#newestNumber = undefined
   }
 
   /** Calls back after every batch until told not to. */
@@ -73,12 +82,22 @@ export class StreamPump {
   #pump(batch: RtpBatch): void {
     this.#timeMs = batch.ptsUs / 1000
     this.#rate.add(batchBytes(batch), this.#timeMs)
+    for (const { sequenceNumber } of batch.packets) this.#noteNumber(sequenceNumber)
     if (batch.isDisposable) this.#disposableRate.add(batchBytes(batch), this.#timeMs)
     try {
       this.#fanout.send(this.sourceId, batch)
     } finally {
       for (const afterBatch of this.#waiting) afterBatch()
     }
+  }
+
+  #noteNumber(sequenceNumber: number): void {
+    const newest = this.#newestNumber ?? sequenceNumber - 1
+    const number = unwrapU16(sequenceNumber, newest)
+    if (number > newest) {
+      this.#missingPackets += number - newest - 1
+      this.#newestNumber = number
+    } else this.#missingPackets--
   }
 }
 

@@ -1,8 +1,11 @@
+import { LinkLoss } from "../../rtp/link-loss.ts"
+import { LossWindow } from "../../rtp/loss-window.ts"
 import type { ReceivedReports } from "../../rtp/received-reports.ts"
 import type { ReportBlock } from "../../rtp/rtcp-report.ts"
 import type { TransportFeedback } from "../../rtp/rtcp-transport-feedback.ts"
 import { LossBasedEstimate } from "../../rtp/send-rate.ts"
 import { ThinningChoice } from "../../whep/thinning-choice.ts"
+import type { StreamPump } from "./stream-pump.ts"
 import type { WhepLayers } from "./whep-layers.ts"
 import type { WhepVideo } from "./whep-video.ts"
 
@@ -21,6 +24,9 @@ export interface WhepCongestionOptions {
 export class WhepCongestion {
   readonly #options: WhepCongestionOptions
   readonly #thinning = new ThinningChoice()
+  readonly #loss = new LossWindow()
+  #linkLoss = new LinkLoss()
+  #pump: StreamPump | undefined
   #forLayers!: LossBasedEstimate
   #forThinning!: LossBasedEstimate
 
@@ -54,11 +60,14 @@ export class WhepCongestion {
     this.#forThinning.onTransportFeedback(feedback, nowMs)
   }
 
-  /** Takes the report block on the video. */
-  onReport(block: ReportBlock): void {
+  /** Takes the report block on the video, which comes from this pump. */
+  onReport(block: ReportBlock, pump: StreamPump): void {
     const nowMs = this.#options.nowMs()
-    this.#forLayers.onReport(block, nowMs)
-    this.#forThinning.onReport(block, nowMs)
+    if (this.#pump !== pump) this.#linkLoss = new LinkLoss()
+    this.#pump = pump
+    const loss = { fractionLost: 256 * this.#linkLoss.onReport(block, pump.missingPackets) }
+    this.#forLayers.onReport(loss, nowMs)
+    this.#forThinning.onReport(loss, nowMs)
   }
 
   /** Looks at the link, about once a second and after each change of the layers. Returns true where a keyframe would help the viewer. */

@@ -160,7 +160,7 @@ export class WhepViewer implements SubscriberSession {
   describe(): SessionFacts {
     const { remote } = this.#options.peer
     const { packets, bytes, resent, leftOut } = this.#sent()
-    const { lostPackets, roundTripMs, jitterMs } = this.#reports
+    const { lostPackets, lossRatio, roundTripMs, jitterMs } = this.#reports
     return {
       remoteAddress: remote.isKnown ? `${remote.address}:${remote.port}` : undefined,
       transport: remote.transport,
@@ -169,6 +169,7 @@ export class WhepViewer implements SubscriberSession {
       bytes,
       bitrateBps: this.#bitrateBps,
       lostPackets,
+      ...(lossRatio !== undefined && { lossRatio }),
       resentPackets: resent,
       refusedFeedback: this.#requests.refusedCount,
       droppedFrames: leftOut,
@@ -213,7 +214,7 @@ export class WhepViewer implements SubscriberSession {
     // Browsers report on retransmissions too, which says nothing new.
     if (!this.#requests.isOwn(block.ssrc) || !this.#reports.onBlock(block, this.#unixUs())) return
     const isVideo = this.#tracks.some(({ kind, local }) => kind === "video" && local.ssrc === block.ssrc)
-    if (isVideo) this.#congestion.onReport(block)
+    if (isVideo && this.#video) this.#congestion.onReport(block, this.#video.current)
   }
 
   #onNack(packet: Nack): void {

@@ -71,3 +71,19 @@ test("who watches the pump is called after each batch, until it does so no longe
   stream.pushPackets(batch(2))
   expect(calls).toBe(1)
 })
+
+test("packets that never came are counted until they come after all", () => {
+  const stream = whipStream()
+  const video = pump(stream)
+  video.attach()
+  const counts = [65_533, 1, 65_534, 65_535, 3].map((number) => {
+    stream.pushPackets(batch(number))
+    return video.missingPackets
+  })
+  expect(counts).toEqual([0, 3, 2, 1, 2])
+  video.detach()
+  for (const number of [4, 900]) stream.pushPackets(batch(number))
+  video.attach()
+  stream.pushPackets(batch(901))
+  expect(video.missingPackets).toBe(2)
+})
