@@ -91,6 +91,9 @@ async function adaptation(): Promise<string> {
       `below that after ${backedOffAfterMs.toFixed(0)} ms, then at ${(narrowTargetBps / 1_000).toFixed(0)} kbit/s`,
       `with a round trip of ${narrowRoundTripMs?.toFixed(0)} ms`,
     ].join(" ")
+  } catch (error) {
+    process.exitCode = 1
+    return `upstream   the bitrate did not follow the path: ${error}`
   } finally {
     await scope.close()
   }
