@@ -59,7 +59,7 @@ function isShownByBrowsers(track: VideoTrack): boolean {
 
 const WITHOUT = { video: "the sound goes on alone", audio: "the picture goes on alone" } as const
 const B_FRAMES =
-  "the video has B-frames: WebRTC viewers see it some frames later, and some browsers with fewer pictures a second; set B-frames to 0 in the encoder (x264: bframes=0, or tune zerolatency)"
+  "the video has B-frames: WebRTC viewers see it some frames later, and some browsers with fewer pictures a second; set B-frames to 0 in the encoder (x264: bframes=0, or tune zerolatency), or have them taken out here (video.bFrames)"
 const PROFILE =
   "the video has 10 bits or full colour resolution, which many browsers cannot show: set the encoder's pixel format to yuv420p (NV12 in OBS, I420 in GStreamer)"
 const PASSED_SOUND =

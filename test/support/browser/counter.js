@@ -28,7 +28,8 @@ window.counter = (() => {
   /** The numbers of all pictures that a video element gets over some seconds, and of those that it presents while the page looks. */
   async function read(seconds, video = document.querySelector("video")) {
     const [track] = video.srcObject.getVideoTracks()
-    const reader = new MediaStreamTrackProcessor({ track: track.clone(), maxBufferSize: 60 }).readable.getReader()
+    const copy = track.clone()
+    const reader = new MediaStreamTrackProcessor({ track: copy, maxBufferSize: 60 }).readable.getReader()
     const received = []
     const sizes = []
     const presented = []
@@ -48,6 +49,7 @@ window.counter = (() => {
       value.close()
     }
     await reader.cancel()
+    copy.stop()
     return { received, presented, sizes }
   }
 
