@@ -83,6 +83,7 @@ export const SessionSummary = z
     droppedPackets: count.optional().openapi({
       description: "from a publisher, but malformed, forged, too long, seen before, or of nothing that was agreed on",
     }),
+    lossRatio: z.number().optional().openapi({ description: "share of packets lost, 0 to 1, by the last reports" }),
     resentPackets: count.optional().openapi({ description: "sent again because the viewer asked for them" }),
     refusedFeedback: count
       .optional()

@@ -16,6 +16,8 @@ export interface SessionFacts {
   readonly bitrateBps: number
   readonly packets?: number
   readonly lostPackets?: number
+  /** Share of packets lost, 0 to 1, by the last reports. */
+  readonly lossRatio?: number
   /** From a publisher, but of no use: malformed, forged, too long, seen before, or of nothing that was agreed on. */
   readonly droppedPackets?: number
   /** RTP packets that were sent again because a viewer asked for them. */

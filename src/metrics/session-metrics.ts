@@ -34,6 +34,7 @@ export class SessionMetrics {
     const samples = (value: (group: Group) => number): MetricSample[] =>
       groups.map((group) => ({ labels: group.labels, value: value(group) }))
     const roundTrips = groups.flatMap(({ labels, roundTripsMs }) => quantileSamples(roundTripsMs, labels))
+    const losses = groups.flatMap(({ labels, lossRatios }) => quantileSamples(lossRatios, labels, 1))
     const jitters = groups.flatMap(({ labels, jittersMs }) => quantileSamples(jittersMs, labels))
     return [
       gauge(
@@ -66,6 +67,17 @@ export class SessionMetrics {
         "RTP packets of publishers that were of no use",
         samples(({ counts }) => counts.droppedPackets),
       ),
+      counter(
+        "whipstitch_resent_packets_total",
+        "RTP packets sent again to viewers that asked for them",
+        samples(({ counts }) => counts.resentPackets),
+      ),
+      counter(
+        "whipstitch_refused_feedback_total",
+        "viewers' feedback that was ignored: about foreign sources, or asking for more than their share",
+        samples(({ counts }) => counts.refusedFeedback),
+      ),
+      gauge("whipstitch_loss_ratio", "share of packets lost lately, of the sessions that know theirs", losses),
       gauge("whipstitch_round_trip_seconds", "round trips of the sessions that know theirs", roundTrips),
       gauge("whipstitch_jitter_seconds", "interarrival jitter of the sessions that know theirs", jitters),
     ]
@@ -96,6 +108,8 @@ interface Counts {
   readonly droppedFrames: number
   readonly lostPackets: number
   readonly droppedPackets: number
+  readonly resentPackets: number
+  readonly refusedFeedback: number
 }
 
 class Group {
@@ -105,6 +119,7 @@ class Group {
   bitrateBps = 0
   roundTripsMs: number[] = []
   jittersMs: number[] = []
+  lossRatios: number[] = []
 
   constructor(labels: MetricLabels) {
     this.labels = labels
@@ -115,24 +130,36 @@ class Group {
     this.bitrateBps = 0
     this.roundTripsMs = []
     this.jittersMs = []
+    this.lossRatios = []
   }
 
-  add({ bitrateBps, roundTripMs, jitterMs }: SessionFacts, now: Counts, before: Counts): void {
+  add({ bitrateBps, roundTripMs, jitterMs, lossRatio }: SessionFacts, now: Counts, before: Counts): void {
     this.sessions++
     this.bitrateBps += bitrateBps
     if (roundTripMs !== undefined) this.roundTripsMs.push(roundTripMs)
     if (jitterMs !== undefined) this.jittersMs.push(jitterMs)
+    if (lossRatio !== undefined) this.lossRatios.push(lossRatio)
     this.counts = {
       bytes: this.counts.bytes + advance(now.bytes, before.bytes),
       droppedFrames: this.counts.droppedFrames + advance(now.droppedFrames, before.droppedFrames),
       lostPackets: this.counts.lostPackets + advance(now.lostPackets, before.lostPackets),
       droppedPackets: this.counts.droppedPackets + advance(now.droppedPackets, before.droppedPackets),
+      resentPackets: this.counts.resentPackets + advance(now.resentPackets, before.resentPackets),
+      refusedFeedback: this.counts.refusedFeedback + advance(now.refusedFeedback, before.refusedFeedback),
     }
   }
 }
 
-function countsOf({ bytes, droppedFrames = 0, lostPackets = 0, droppedPackets = 0 }: SessionFacts): Counts {
-  return { bytes, droppedFrames, lostPackets, droppedPackets }
+function countsOf(facts: Partial<SessionFacts>): Counts {
+  const {
+    bytes = 0,
+    droppedFrames = 0,
+    lostPackets = 0,
+    droppedPackets = 0,
+    resentPackets = 0,
+    refusedFeedback = 0,
+  } = facts
+  return { bytes, droppedFrames, lostPackets, droppedPackets, resentPackets, refusedFeedback }
 }
 
 /** RTCP's count of lost packets goes back where one comes twice; ours must not. */
@@ -140,14 +167,15 @@ function advance(now: number, before: number): number {
   return Math.max(0, now - before)
 }
 
-function quantileSamples(valuesMs: readonly number[], labels: MetricLabels): MetricSample[] {
-  if (valuesMs.length === 0) return []
-  const sorted = [...valuesMs].sort((a, b) => a - b)
+/** `unit` is how many of the values' units make one of the metric's. */
+function quantileSamples(values: readonly number[], labels: MetricLabels, unit = 1000): MetricSample[] {
+  if (values.length === 0) return []
+  const sorted = [...values].sort((a, b) => a - b)
   return QUANTILES.map((quantile) => {
     const at = Math.min(sorted.length - 1, Math.floor(quantile * sorted.length))
-    return { labels: { ...labels, quantile: String(quantile) }, value: (sorted[at] as number) / 1000 }
+    return { labels: { ...labels, quantile: String(quantile) }, value: (sorted[at] as number) / unit }
   })
 }
 
-const NO_COUNTS: Counts = { bytes: 0, droppedFrames: 0, lostPackets: 0, droppedPackets: 0 }
+const NO_COUNTS: Counts = countsOf({})
 const QUANTILES = [0.5, 0.9, 1]

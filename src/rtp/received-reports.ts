@@ -11,6 +11,7 @@ export interface ReportedSource {
 export class ReceivedReports {
   readonly #sources: readonly ReportedSource[]
   readonly #lost = new Map<number, number>()
+  readonly #fractionLost = new Map<number, number>()
   readonly #jitterMs = new Map<number, number>()
   #roundTripMs: number | undefined
   /** The shortest ones of the present and the former span of time, so that one that does not come again is forgotten. */
@@ -42,6 +43,11 @@ export class ReceivedReports {
     return [...this.#lost.values()].reduce((sum, lost) => sum + Math.max(lost, 0), 0)
   }
 
+  /** Share of packets lost, 0 to 1, by the last reports, of the worst source; undefined before the first one. */
+  get lossRatio(): number | undefined {
+    return this.#fractionLost.size === 0 ? undefined : Math.max(...this.#fractionLost.values()) / 256
+  }
+
   /** Of the worst source; undefined before the first report. */
   get jitterMs(): number | undefined {
     return this.#jitterMs.size === 0 ? undefined : Math.max(...this.#jitterMs.values())
@@ -52,6 +58,7 @@ export class ReceivedReports {
     const source = this.#sources.find(({ ssrc }) => ssrc === block.ssrc)
     if (source === undefined) return false
     this.#lost.set(block.ssrc, block.cumulativeLost)
+    this.#fractionLost.set(block.ssrc, block.fractionLost)
     this.#jitterMs.set(block.ssrc, Math.min((block.jitter * 1000) / source.clockRateHz, MAX_JITTER_MS))
     const tripMs = roundTripMs(block, unixUs)
     if (tripMs !== undefined) this.#onRoundTrip(tripMs, unixUs / 1000)

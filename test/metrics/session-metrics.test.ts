@@ -55,6 +55,23 @@ test("lost packets that come after all do not make the count go back", () => {
   expect(values(metrics, "whipstitch_lost_packets_total")).toEqual({ "whep viewer": 6 })
 })
 
+test("what viewers lose, get again and ask in vain is told by protocol, and the loss of the worst ones", () => {
+  const metrics = new SessionMetrics()
+  const sessions = [0, 0.02, 0.5].map((lossRatio) => {
+    const session = new FakeSession()
+    session.set({ lossRatio, resentPackets: 10, refusedFeedback: 2 })
+    return measured(session)
+  })
+  metrics.measure(sessions, 0)
+  expect(values(metrics, "whipstitch_loss_ratio")).toEqual({
+    "whep viewer 0.5": 0.02,
+    "whep viewer 0.9": 0.5,
+    "whep viewer 1": 0.5,
+  })
+  expect(values(metrics, "whipstitch_resent_packets_total")).toEqual({ "whep viewer": 30 })
+  expect(values(metrics, "whipstitch_refused_feedback_total")).toEqual({ "whep viewer": 6 })
+})
+
 test("round trips are told as quantiles, of the sessions that know theirs", () => {
   const metrics = new SessionMetrics()
   const sessions = [10, 20, 30, undefined].map((roundTripMs) => {

@@ -5,7 +5,12 @@ import { ReceivedReports } from "../../src/rtp/received-reports.ts"
 const START_US = 1_800_000_000_000_000
 
 /** A block on a report that was sent so long ago. */
-function block(ssrc: number, nowUs: number, tripMs?: number, facts: { jitter?: number; cumulativeLost?: number } = {}) {
+function block(
+  ssrc: number,
+  nowUs: number,
+  tripMs?: number,
+  facts: { jitter?: number; cumulativeLost?: number; fractionLost?: number } = {},
+) {
   const lastSr = tripMs === undefined ? 0 : compactNtp(unixUsToNtp(nowUs - tripMs * 1000))
   const counts = { fractionLost: 0, cumulativeLost: 0, extendedHighestSequenceNumber: 0, jitter: 0 }
   return { ssrc, ...counts, lastSr, delaySinceLastSr: 0, ...facts }
@@ -21,9 +26,9 @@ function reports() {
 test("loss adds up, and jitter is that of the worst source", () => {
   const received = reports()
   expect(received.jitterMs).toBeUndefined()
-  received.onBlock(block(1, START_US, 20, { jitter: 900, cumulativeLost: 3 }), START_US)
+  received.onBlock(block(1, START_US, 20, { jitter: 900, cumulativeLost: 3, fractionLost: 64 }), START_US)
   received.onBlock(block(2, START_US, 20, { jitter: 960, cumulativeLost: -2 }), START_US)
-  expect(received).toMatchObject({ lostPackets: 3, jitterMs: 20 })
+  expect(received).toMatchObject({ lostPackets: 3, jitterMs: 20, lossRatio: 0.25 })
   expect(received.roundTripMs).toBeCloseTo(20, 0)
 })
 

@@ -24,7 +24,7 @@ export interface WhepCongestionOptions {
 export class WhepCongestion {
   readonly #options: WhepCongestionOptions
   readonly #thinning = new ThinningChoice()
-  readonly #loss = new LossWindow()
+  readonly #lossWindow = new LossWindow()
   #linkLoss = new LinkLoss()
   #pump: StreamPump | undefined
   #forLayers!: LossBasedEstimate
@@ -65,9 +65,11 @@ export class WhepCongestion {
     const nowMs = this.#options.nowMs()
     if (this.#pump !== pump) this.#linkLoss = new LinkLoss()
     this.#pump = pump
-    const loss = { fractionLost: 256 * this.#linkLoss.onReport(block, pump.missingPackets) }
-    this.#forLayers.onReport(loss, nowMs)
-    this.#forThinning.onReport(loss, nowMs)
+    const lossShare = this.#linkLoss.onReport(block, pump.missingPackets)
+    const share = this.#lossWindow.onReport(block.extendedHighestSequenceNumber, lossShare, nowMs)
+    if (share === undefined) return
+    this.#forLayers.onReport({ fractionLost: 256 * share }, nowMs)
+    this.#forThinning.onReport({ fractionLost: 256 * share }, nowMs)
   }
 
   /** Looks at the link, about once a second and after each change of the layers. Returns true where a keyframe would help the viewer. */
