@@ -139,7 +139,8 @@ async function startServer(server: Server): Promise<ChildProcess> {
 }
 
 function startGateway(): ChildProcess {
-  return start(process.execPath, [...(process.env.NODE_FLAGS?.split(" ") ?? []), join(ROOT, "src/main.ts")], {
+  const flags = process.env.NODE_FLAGS?.split(" ") ?? ["--max-semi-space-size=4"] // as scripts/run does
+  return start(process.execPath, [...flags, join(ROOT, "src/main.ts")], {
     WHIPSTITCH_HTTP__PORT: "0",
     WHIPSTITCH_MEDIA__PORT: "0",
     WHIPSTITCH_HTTP__HOST: "127.0.0.1",

@@ -73,7 +73,7 @@ export async function startGateway(
 }
 
 const COMMANDS: Record<Runtime, [string, ...string[]]> = {
-  node: [process.execPath],
+  node: [process.execPath, "--max-semi-space-size=4"], // as scripts/run does
   bun: [join(ROOT, "node_modules/.bin/bun"), "run"],
   deno: [join(ROOT, "node_modules/.bin/deno"), "run", "--allow-all", "--no-lock", "--cached-only"],
 }
