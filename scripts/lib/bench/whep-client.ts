@@ -104,7 +104,7 @@ export class WhepClient {
       },
     )
     this.#agent = new ControllingAgent({
-      ...{ local: this.#login, remote, candidates: [path], rtoMs: 100 },
+      ...{ local: this.#login, remote, candidates: [path], rtoMs: 250 },
       ...{ randomBytes, hmacSha1: (key, data) => createHmac("sha1", key).update(data).digest() },
     })
     this.#act(this.#agent.start(performance.now()))
