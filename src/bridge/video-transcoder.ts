@@ -20,6 +20,3 @@ export interface VideoTranscoders {
   /** Undefined where there is no encoder, or as many transcoders as there may be; the log says which. */
   open(stream: string, events: VideoTranscoderEvents): VideoTranscoder | undefined
 }
-
-/** Transcodes nothing. */
-export const NO_VIDEO_TRANSCODERS: VideoTranscoders = { open: () => undefined }
