@@ -4,7 +4,7 @@ import type { ReceivedReports } from "../../rtp/received-reports.ts"
 import type { ReportBlock } from "../../rtp/rtcp-report.ts"
 import type { TransportFeedback } from "../../rtp/rtcp-transport-feedback.ts"
 import { LossBasedEstimate } from "../../rtp/send-rate.ts"
-import { ThinningChoice } from "../../whep/thinning-choice.ts"
+import { ThinningChoice, type ThinningLevel } from "../../whep/thinning-choice.ts"
 import type { StreamPump } from "./stream-pump.ts"
 import type { WhepLayers } from "./whep-layers.ts"
 import type { WhepVideo } from "./whep-video.ts"
@@ -27,6 +27,7 @@ export class WhepCongestion {
   readonly #lossWindow = new LossWindow()
   #linkLoss = new LinkLoss()
   #pump: StreamPump | undefined
+  #keyframesSinceMs: number | undefined
   #forLayers!: LossBasedEstimate
   #forThinning!: LossBasedEstimate
 
@@ -88,8 +89,20 @@ export class WhepCongestion {
       nowMs(),
     )
     video.thin(level)
+    this.#noteLevel(level)
     return before === "keyframes" && level !== before
+  }
+
+  /** Keyframes alone fill no link: what packets still wait after some time is how long the way has become. */
+  #noteLevel(level: ThinningLevel): void {
+    const { reports, nowMs } = this.#options
+    if (level !== "keyframes") this.#keyframesSinceMs = undefined
+    else {
+      this.#keyframesSinceMs ??= nowMs()
+      if (nowMs() - this.#keyframesSinceMs >= DRAINED_MS) reports.forgetShortest()
+    }
   }
 }
 
 const CONGESTION_LOSS = 0.25
+const DRAINED_MS = 8_000
