@@ -16,7 +16,7 @@ import { describePush } from "./push-summary.ts"
 import { requestedStream, type SessionOpener } from "./session-opener.ts"
 import { describePull, describeSession, describeStream } from "./stream-summary.ts"
 import { VERSION } from "./version.ts"
-import { WHEP_EVENTS } from "./whep/event-feeds.ts"
+import { ANNOUNCED_EVENTS } from "./whep/event-feeds.ts"
 
 /** The parts of a gateway that its HTTP side works with. */
 export interface AppServiceParts {
@@ -124,7 +124,7 @@ function whepExtensions({ id, hasVideo }: OpenedSession): ExtensionLink[] {
   const events = {
     rel: `${prefix}server-sent-events`,
     path: `/sessions/${id}/events`,
-    params: { events: WHEP_EVENTS.join(",") },
+    params: { events: ANNOUNCED_EVENTS.join(",") },
   }
   return hasVideo ? [events, { rel: `${prefix}layer`, path: `/sessions/${id}/layers` }] : [events]
 }

@@ -1,7 +1,9 @@
 import { GatewayError } from "../errors.ts"
 
-/** Events that a viewer can ask for: webrtc-http-egress-events of the wish working group, and `timedmetadata`, which is of this gateway. */
-export const WHEP_EVENTS = ["active", "inactive", "layers", "viewercount", "reconnect", "timedmetadata"] as const
+/** Events of webrtc-http-egress-events (wish working group): the ones that answers announce, as other names mean nothing to players. */
+export const ANNOUNCED_EVENTS = ["active", "inactive", "layers", "viewercount", "reconnect"] as const
+/** Events that a viewer can ask for: those, and `timedmetadata`, which is of this gateway. */
+export const WHEP_EVENTS = [...ANNOUNCED_EVENTS, "timedmetadata"] as const
 /** One of `WHEP_EVENTS`. */
 export type WhepEventName = (typeof WHEP_EVENTS)[number]
 
