@@ -31,11 +31,18 @@ export interface GatewayOptions {
   readonly settings?: Record<string, string>
 }
 
-/** Starts `src/main.ts` and waits until it is healthy. Throws with the end of its output when it is not. */
-export async function startGateway(
-  scope: Scope,
-  { runtime = "node", settings = {} }: GatewayOptions = {},
-): Promise<TestGateway> {
+/**
+ * Starts `src/main.ts` and waits until it is healthy, once more where another program was quicker to take a port that had been free. Throws with
+ * the end of its output when it is not.
+ */
+export async function startGateway(scope: Scope, options: GatewayOptions = {}): Promise<TestGateway> {
+  return tryToStart(scope, options).catch((error: Error) => {
+    if (!error.message.includes("another program uses it")) throw error
+    return tryToStart(scope, options)
+  })
+}
+
+async function tryToStart(scope: Scope, { runtime = "node", settings = {} }: GatewayOptions): Promise<TestGateway> {
   const [httpPort, rtmpPort, mediaPort] = [await freeTcpPort(), await freeTcpPort(), await freeMediaPort()]
   const overrides = {
     HTTP__HOST: "127.0.0.1",
