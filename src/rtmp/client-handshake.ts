@@ -1,14 +1,8 @@
 import { GatewayError } from "../errors.ts"
 import { concat } from "../media/bytes.ts"
-import { type HandshakeStep, RTMP_VERSION } from "./handshake.ts"
-import {
-  digestAnswer,
-  findDigest,
-  HANDSHAKE_PACKET_BYTES,
-  type HmacSha256,
-  plainPacket,
-  signPacket,
-} from "./handshake-digest.ts"
+import { RTMP_VERSION } from "./handshake.ts"
+import { digestAnswer, findDigest, type HmacSha256, plainPacket, signPacket } from "./handshake-digest.ts"
+import { HandshakeExchange, type HandshakeStep } from "./handshake-exchange.ts"
 
 /**
  * The client's side of the handshake, RTMP 1.0 section 5.2: `start` gives C0 and C1, S0 and S1 bring C2, the end of S2 ends it.
@@ -19,9 +13,7 @@ import {
 export class ClientHandshake {
   readonly #random: Uint8Array
   readonly #hmac: HmacSha256 | undefined
-  readonly #pending = new Uint8Array(1 + HANDSHAKE_PACKET_BYTES)
-  #pendingBytes = 0
-  #s2BytesLeft = -1
+  readonly #exchange = new HandshakeExchange({ checkVersion, answer: (s1) => this.#answer(s1) })
 
   /** Takes the random part of C1 and C2 (shorter input is repeated). Without `hmac` the client speaks the simple form. */
   constructor(random: Uint8Array, hmac?: HmacSha256) {
@@ -38,30 +30,7 @@ export class ClientHandshake {
 
   /** Takes what the server sends. The client may go on with `connect` once `rest` is set. */
   push(bytes: Uint8Array): HandshakeStep {
-    let input = bytes
-    let send: Uint8Array | undefined
-    if (this.#s2BytesLeft < 0) {
-      input = this.#collectS0S1(input)
-      if (this.#pendingBytes < this.#pending.length) return { send, rest: undefined }
-      send = this.#answer(this.#pending.subarray(1))
-      this.#s2BytesLeft = HANDSHAKE_PACKET_BYTES
-    }
-    const taken = Math.min(this.#s2BytesLeft, input.length)
-    this.#s2BytesLeft -= taken
-    return { send, rest: this.#s2BytesLeft === 0 ? input.subarray(taken) : undefined }
-  }
-
-  #collectS0S1(input: Uint8Array): Uint8Array {
-    const taken = Math.min(input.length, this.#pending.length - this.#pendingBytes)
-    this.#pending.set(input.subarray(0, taken), this.#pendingBytes)
-    this.#pendingBytes += taken
-    if (this.#pendingBytes > 0 && this.#pending[0] !== RTMP_VERSION) {
-      throw new GatewayError(
-        "rtmp.handshake",
-        `the server answers with byte ${this.#pending[0]} and not in RTMP: check the port, and use rtmps:// where it wants TLS`,
-      )
-    }
-    return input.subarray(taken)
+    return this.#exchange.push(bytes)
   }
 
   #answer(s1: Uint8Array): Uint8Array {
@@ -69,6 +38,14 @@ export class ClientHandshake {
     if (this.#hmac === undefined || found === undefined) return new Uint8Array(s1)
     return digestAnswer(found.digest, this.#random, "client", this.#hmac)
   }
+}
+
+function checkVersion(version: number): void {
+  if (version === RTMP_VERSION) return
+  throw new GatewayError(
+    "rtmp.handshake",
+    `the server answers with byte ${version} and not in RTMP: check the port, and use rtmps:// where it wants TLS`,
+  )
 }
 
 /** C1 shows the version of a Flash player, as the digest form began with one; zero would say the simple form. */

@@ -1,20 +1,7 @@
 import { GatewayError } from "../errors.ts"
 import { concat } from "../media/bytes.ts"
-import {
-  digestAnswer,
-  findDigest,
-  HANDSHAKE_PACKET_BYTES,
-  type HmacSha256,
-  plainPacket,
-  signPacket,
-} from "./handshake-digest.ts"
-
-/** What one push to a handshake gives: bytes for the peer, and once it is over what came after it. */
-export interface HandshakeStep {
-  readonly send: Uint8Array | undefined
-  /** Set once the handshake is over: the first bytes of the chunk stream, maybe none (borrowed from the input). */
-  readonly rest: Uint8Array | undefined
-}
+import { digestAnswer, findDigest, type HmacSha256, plainPacket, signPacket } from "./handshake-digest.ts"
+import { HandshakeExchange, type HandshakeStep } from "./handshake-exchange.ts"
 
 /** The version byte C0 and S0 of plain RTMP. */
 export const RTMP_VERSION = 3
@@ -28,9 +15,7 @@ export const RTMP_VERSION = 3
 export class ServerHandshake {
   readonly #random: Uint8Array
   readonly #hmac: HmacSha256 | undefined
-  readonly #pending = new Uint8Array(1 + HANDSHAKE_PACKET_BYTES)
-  #pendingBytes = 0
-  #c2BytesLeft = -1
+  readonly #exchange = new HandshakeExchange({ checkVersion, answer: (c1) => this.#answer(c1) })
 
   /**
    * Takes the random part of S1 and S2; the caller makes it, since pure code has no randomness. Shorter input is repeated. Without
@@ -42,25 +27,7 @@ export class ServerHandshake {
   }
 
   push(bytes: Uint8Array): HandshakeStep {
-    let input = bytes
-    let send: Uint8Array | undefined
-    if (this.#c2BytesLeft < 0) {
-      input = this.#collectC0C1(input)
-      if (this.#pendingBytes < this.#pending.length) return { send, rest: undefined }
-      send = this.#answer(this.#pending.subarray(1))
-      this.#c2BytesLeft = HANDSHAKE_PACKET_BYTES
-    }
-    const taken = Math.min(this.#c2BytesLeft, input.length)
-    this.#c2BytesLeft -= taken
-    return { send, rest: this.#c2BytesLeft === 0 ? input.subarray(taken) : undefined }
-  }
-
-  #collectC0C1(input: Uint8Array): Uint8Array {
-    const taken = Math.min(input.length, this.#pending.length - this.#pendingBytes)
-    this.#pending.set(input.subarray(0, taken), this.#pendingBytes)
-    this.#pendingBytes += taken
-    if (this.#pendingBytes > 0) checkVersion(this.#pending[0] as number)
-    return input.subarray(taken)
+    return this.#exchange.push(bytes)
   }
 
   #answer(c1: Uint8Array): Uint8Array {

@@ -5,8 +5,9 @@ import { GatewayError } from "../../src/errors.ts"
 import { hmacSha256 } from "../../src/io/rtmp/hmac.ts"
 import { concat } from "../../src/media/bytes.ts"
 import { ClientHandshake } from "../../src/rtmp/client-handshake.ts"
-import { type HandshakeStep, ServerHandshake } from "../../src/rtmp/handshake.ts"
+import { ServerHandshake } from "../../src/rtmp/handshake.ts"
 import { findDigest, isDigestAnswer, plainPacket, signPacket } from "../../src/rtmp/handshake-digest.ts"
+import type { HandshakeStep } from "../../src/rtmp/handshake-exchange.ts"
 import { hex, toHex } from "../support/bytes.ts"
 
 const PACKET_BYTES = 1_536
