@@ -174,7 +174,7 @@ export class FlvFeed {
   /** Stops; nothing reaches the receiver afterwards. Does nothing the second time. */
   stop(): void {
     this.#isEnded = true
-    for (const unsubscribe of this.#unsubscribe.splice(0)) unsubscribe()
+    this.suspend()
   }
 
   /** The receiver turns a kind off or on. */

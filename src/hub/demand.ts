@@ -12,9 +12,6 @@ export interface StreamDemand {
   wake(name: StreamName): Promise<void>
 }
 
-/** Fetches nothing. */
-export const NO_DEMAND: StreamDemand = { wake: () => Promise.resolve() }
-
 /** A fetch that goes on until it is closed, in as many attempts as it takes. */
 export interface StreamFetch {
   /** Why the last attempt failed; undefined until one did, and again once media comes. */

@@ -270,7 +270,8 @@ function u32le(bytes: Uint8Array, at: number): number {
 }
 
 const NO_BYTES = new Uint8Array(0)
-const DEFAULT_CHUNK_BYTES = 128
+/** Chunk size of both sides before Set Chunk Size, RTMP 1.0 section 5.4.1. */
+export const DEFAULT_CHUNK_BYTES = 128
 const MIN_BUFFER_BYTES = 1_024
 const EXTENDED_BYTES = 4
 const MAX_HEADER_BYTES = 3 + 11 + EXTENDED_BYTES

@@ -3,7 +3,7 @@ import { Acknowledgements } from "./acknowledgements.ts"
 import { adobeAuthQuery } from "./adobe-auth.ts"
 import { parseAggregate } from "./aggregate.ts"
 import { type AmfValue, amfField } from "./amf-value.ts"
-import { ChunkReader } from "./chunk-reader.ts"
+import { ChunkReader, DEFAULT_CHUNK_BYTES } from "./chunk-reader.ts"
 import { serializeMessage } from "./chunk-writer.ts"
 import {
   connectCommand,
@@ -18,6 +18,7 @@ import { ClientHandshake } from "./client-handshake.ts"
 import type { RtmpClientOptions } from "./client-options.ts"
 import { hangUp, redirectOf, refusal, revocation, statusCode } from "./client-refusals.ts"
 import {
+  checkAmfLength,
   commandMessage,
   controlMessage,
   MESSAGE_TYPE,
@@ -385,13 +386,5 @@ function hasCode(info: AmfValue): boolean {
   return statusCode(info) !== undefined
 }
 
-function checkAmfLength(message: RtmpMessage): void {
-  if (message.payload.length > MAX_AMF_BYTES) {
-    throw new GatewayError("rtmp.amf", `command or data message of ${message.payload.length} bytes`)
-  }
-}
-
-const DEFAULT_CHUNK_BYTES = 128
 /** Who does not send media yet has nothing large to say. */
 const SETUP_LIMITS = { maxMessageBytes: 512 * 1024, maxPendingBytes: 1024 * 1024 }
-const MAX_AMF_BYTES = 256 * 1024

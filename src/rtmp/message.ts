@@ -175,3 +175,12 @@ const VALUE_EVENTS: ReadonlySet<number> = new Set([
   USER_CONTROL.pingRequest,
   USER_CONTROL.pingResponse,
 ])
+
+/** Throws `rtmp.amf` for a command or data message that is longer than anybody needs, before it is taken apart. */
+export function checkAmfLength({ payload }: RtmpMessage): void {
+  if (payload.length > MAX_AMF_BYTES) {
+    throw new GatewayError("rtmp.amf", `command or data message of ${payload.length} bytes`)
+  }
+}
+
+const MAX_AMF_BYTES = 256 * 1024

@@ -1,11 +1,12 @@
 import { GatewayError } from "../errors.ts"
 import { parseAggregate } from "./aggregate.ts"
-import { ChunkReader } from "./chunk-reader.ts"
+import { ChunkReader, DEFAULT_CHUNK_BYTES } from "./chunk-reader.ts"
 import { serializeMessage } from "./chunk-writer.ts"
 import { ServerHandshake } from "./handshake.ts"
 import type { HmacSha256 } from "./handshake-digest.ts"
 import {
   asAmf3Message,
+  checkAmfLength,
   commandMessage,
   MESSAGE_TYPE,
   parseCommand,
@@ -290,13 +291,5 @@ export class RtmpServerSession {
   }
 }
 
-function checkAmfLength(message: RtmpMessage): void {
-  if (message.payload.length > MAX_AMF_BYTES) {
-    throw new GatewayError("rtmp.amf", `command or data message of ${message.payload.length} bytes`)
-  }
-}
-
-const DEFAULT_CHUNK_BYTES = 128
 /** Who may not publish yet has nothing large to say. */
 const SETUP_LIMITS = { maxMessageBytes: 64 * 1024, maxPendingBytes: 128 * 1024 }
-const MAX_AMF_BYTES = 256 * 1024

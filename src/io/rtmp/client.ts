@@ -11,6 +11,7 @@ import type { Logger } from "../log.ts"
 import { connectFailure } from "./connect-failure.ts"
 import type { RtmpOutput } from "./flv-output.ts"
 import { hmacSha256 } from "./hmac.ts"
+import { MachineTimer } from "./machine-timer.ts"
 import { SocketOutput } from "./socket-output.ts"
 
 /** How to connect to an RTMP server. */
@@ -78,13 +79,13 @@ class Connection implements RtmpClientConnection {
   /** Holds secrets. */
   #url: string
   #isOver = false
-  #timer: NodeJS.Timeout | undefined
-  #timerAtMs = 0
+  readonly #timer: MachineTimer
 
   constructor(url: string, options: RtmpConnectOptions) {
     this.#options = options
     this.#url = url
     this.#address = parseRtmpUrl(url)
+    this.#timer = new MachineTimer(options.nowMs, () => this.#run((session) => session.onTimeout(options.nowMs())))
     this.#socket = this.#open()
     this.#output = new SocketOutput(this.#socket, options.nowMs)
   }
@@ -158,7 +159,7 @@ class Connection implements RtmpClientConnection {
     if (this.#isOver || this.#session === undefined) return
     try {
       for (const event of step(this.#session)) this.#apply(event)
-      this.#armTimer()
+      if (!this.#isOver) this.#timer.arm(this.#session?.nextTimeoutMs)
     } catch (error) {
       this.#options.logger.error({ err: error }, "RTMP client failed because of a bug in the gateway")
       this.#fail(new GatewayError("rtmp.refused", "internal error"))
@@ -237,8 +238,7 @@ class Connection implements RtmpClientConnection {
 
   /** Sends what is queued, and cuts the connection if the server does not take it in time. */
   #hangUp(): void {
-    clearTimeout(this.#timer)
-    this.#timer = undefined
+    this.#timer.stop()
     const socket = this.#socket
     this.#output.flush()
     if (this.#session === undefined) socket.destroy()
@@ -246,22 +246,6 @@ class Connection implements RtmpClientConnection {
     socket.end()
     const cut = setTimeout(() => socket.destroy(), FLUSH_TIMEOUT_MS)
     socket.once("close", () => clearTimeout(cut))
-  }
-
-  /** The timer is left alone while it is early enough; when it fires too early, it is armed anew. */
-  #armTimer(): void {
-    const atMs = this.#session?.nextTimeoutMs
-    if (this.#isOver || atMs === undefined) return
-    if (this.#timer !== undefined && this.#timerAtMs <= atMs) return
-    clearTimeout(this.#timer)
-    this.#timerAtMs = atMs
-    this.#timer = setTimeout(
-      () => {
-        this.#timer = undefined
-        this.#run((session) => session.onTimeout(this.#options.nowMs()))
-      },
-      Math.max(1, Math.ceil(atMs - this.#options.nowMs())),
-    )
   }
 }
 

@@ -16,6 +16,7 @@ import { type Logger, sessionLabel } from "../log.ts"
 import { type Admission, Admissions } from "./admissions.ts"
 import type { ConnectionGate } from "./connection-gate.ts"
 import { hmacSha256 } from "./hmac.ts"
+import { MachineTimer } from "./machine-timer.ts"
 import type { RtmpMessageCache } from "./message-cache.ts"
 import { createRtmpReader } from "./reader.ts"
 import { loggableName, withoutName } from "./requested-name.ts"
@@ -47,8 +48,7 @@ export class RtmpConnection {
   readonly #admissions: Admissions
   readonly #publishers = new Map<number, FlvPublisher>()
   readonly #readers = new Map<number, FlvSubscriber>()
-  #timer: NodeJS.Timeout | undefined
-  #timerAtMs = 0
+  readonly #timer: MachineTimer
   #isEnding = false
 
   constructor(socket: Socket, context: ConnectionContext) {
@@ -65,13 +65,15 @@ export class RtmpConnection {
       hmacSha256,
     )
     this.#admissions = new Admissions(context.access, context.gate, socket.remoteAddress)
+    const onTimeout = () => this.#run(() => this.#session.onTimeout(context.nowMs()))
+    this.#timer = new MachineTimer(context.nowMs, onTimeout)
     socket.setNoDelay(true)
     socket.setKeepAlive(true, KEEP_ALIVE_MS)
     socket.on("data", (bytes) => this.#run(() => this.#session.push(bytes as Uint8Array, context.nowMs())))
     socket.on("error", (error) => this.#finish(isReset(error) ? "the peer cut the connection" : error.message))
     socket.on("end", () => this.#finish("the peer closed the connection"))
     socket.on("close", () => this.#finish("the connection is gone"))
-    this.#armTimer()
+    this.#timer.arm(this.#session.nextTimeoutMs)
   }
 
   /** Resolves when the connection is gone. */
@@ -107,7 +109,7 @@ export class RtmpConnection {
     if (this.#isEnding) return
     try {
       for (const event of step()) this.#apply(event)
-      this.#armTimer()
+      if (!this.#isEnding) this.#timer.arm(this.#session.nextTimeoutMs)
     } catch (error) {
       this.#fail(error)
     }
@@ -254,7 +256,7 @@ export class RtmpConnection {
   #finish(reason: string): void {
     if (this.#isEnding) return
     this.#isEnding = true
-    clearTimeout(this.#timer)
+    this.#timer.stop()
     this.#admissions.giveUpAll()
     for (const publisher of this.#publishers.values()) publisher.lose(reason)
     for (const reader of this.#readers.values()) reader.stop(reason)
@@ -265,22 +267,6 @@ export class RtmpConnection {
     this.#socket.end()
     const cut = setTimeout(() => this.#socket.destroy(), FLUSH_TIMEOUT_MS)
     this.#socket.once("close", () => clearTimeout(cut))
-  }
-
-  /** The timer is left alone while it is early enough; when it fires too early, it is armed anew. */
-  #armTimer(): void {
-    const atMs = this.#session.nextTimeoutMs
-    if (this.#isEnding || atMs === undefined) return
-    if (this.#timer !== undefined && this.#timerAtMs <= atMs) return
-    clearTimeout(this.#timer)
-    this.#timerAtMs = atMs
-    this.#timer = setTimeout(
-      () => {
-        this.#timer = undefined
-        this.#run(() => this.#session.onTimeout(this.#context.nowMs()))
-      },
-      Math.max(1, Math.ceil(atMs - this.#context.nowMs())),
-    )
   }
 }
 
