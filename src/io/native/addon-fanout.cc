@@ -57,7 +57,7 @@ napi_value addViewer(napi_env env, napi_callback_info info) {
   const Call call(env, info);
   Fanout* fanout = fanoutOf(call);
   if (!fanout) return toNumber(env, 0);
-  auto protector = std::make_shared<Protector>(call.u32(0) != 0, call.array<uint8_t>(1).first,
+  auto protector = std::make_unique<Protector>(call.u32(0) != 0, call.array<uint8_t>(1).first,
                                                call.array<uint8_t>(2).first, call.array<uint8_t>(3).first);
   return toNumber(env, fanout->addViewer(std::move(protector)));
 }

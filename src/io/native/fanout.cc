@@ -17,10 +17,10 @@ Fanout::~Fanout() {
   if (ipv6_ >= 0) close(ipv6_);
 }
 
-uint32_t Fanout::addViewer(std::shared_ptr<Protector> protector) {
+uint32_t Fanout::addViewer(std::unique_ptr<Protector> protector) {
   auto viewer = std::make_unique<Viewer>();
   viewer->id = nextViewerId_++;
-  viewer->protector = std::move(protector);
+  viewer->destination = std::make_unique<Destination>(viewer->id, std::move(protector));
   const auto isFreer = [](const auto& a, const auto& b) { return a->viewerCount < b->viewerCount; };
   viewer->worker = std::min_element(workers_.begin(), workers_.end(), isFreer)->get();
   viewer->worker->viewerCount++;
@@ -32,9 +32,8 @@ uint32_t Fanout::addViewer(std::shared_ptr<Protector> protector) {
 void Fanout::addTrack(uint32_t viewerId, Track track, uint16_t firstSequenceNumber, uint32_t timestampOffset) {
   const auto viewer = viewers_.find(viewerId);
   if (viewer == viewers_.end()) return;
-  auto shared = std::make_shared<const Track>(std::move(track));
   viewer->second->streams.push_back(
-      std::make_unique<ViewerStream>(*viewer->second, std::move(shared), firstSequenceNumber, timestampOffset));
+      std::make_unique<ViewerStream>(*viewer->second, std::move(track), firstSequenceNumber, timestampOffset));
 }
 
 void Fanout::setAddress(uint32_t viewerId, const Address& address) {
@@ -46,8 +45,11 @@ void Fanout::removeViewer(uint32_t viewerId) {
   const auto viewer = viewers_.find(viewerId);
   if (viewer == viewers_.end()) return;
   for (const auto& stream : viewer->second->streams) leave(*stream, true);
-  viewer->second->worker->viewerCount--;
+  Worker& worker = *viewer->second->worker;
+  worker.viewerCount--;
+  worker.planned.retired.push_back(std::shared_ptr<Viewer>(std::move(viewer->second)));
   viewers_.erase(viewer);
+  worker.submit();
 }
 
 void Fanout::joinTrack(uint32_t viewerId, const std::string& trackId, const std::string& sourceId,

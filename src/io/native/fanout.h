@@ -10,7 +10,7 @@ class Fanout {
   Fanout(const Fanout&) = delete;
   Fanout& operator=(const Fanout&) = delete;
 
-  uint32_t addViewer(std::shared_ptr<Protector> protector);
+  uint32_t addViewer(std::unique_ptr<Protector> protector);
   void addTrack(uint32_t viewerId, Track track, uint16_t firstSequenceNumber, uint32_t timestampOffset);
   void setAddress(uint32_t viewerId, const Address& address);
   void removeViewer(uint32_t viewerId);

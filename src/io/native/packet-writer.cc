@@ -72,5 +72,5 @@ size_t writePacket(uint8_t* out, const Burst& burst, const PlannedPacket& planne
     payload = out + headerBytes;
     length += 2;
   }
-  return burst.protector->protect(out, headerBytes, payload, length, ssrc, planned.rollover, planned.sequenceNumber);
+  return burst.destination->protector->protect(out, headerBytes, payload, length, ssrc, planned.rollover, planned.sequenceNumber);
 }

@@ -30,6 +30,18 @@ union Address {
   sockaddr_in6 v6;
 };
 
+struct Burst;
+
+/** What encrypts for one viewer, and the packets that wait for it while its thread sorts them. Only that thread comes here. */
+struct Destination {
+  Destination(uint32_t viewerId, std::unique_ptr<Protector> protector) : viewerId(viewerId), protector(std::move(protector)) {}
+
+  const uint32_t viewerId;
+  const std::unique_ptr<Protector> protector;
+  Burst* first = nullptr;
+  Burst* last = nullptr;
+};
+
 struct PlannedPacket {
   /** Its place in the frame. */
   uint32_t index;
@@ -39,13 +51,12 @@ struct PlannedPacket {
   bool isAtStart;
 };
 
-/** Packets of one frame for one viewer. Holds what it needs, so that the viewer may be gone when its turn comes. */
+/** Packets of one frame for one viewer. What it points to lives at least as long as its job, or the next one of its worker. */
 struct Burst {
-  std::shared_ptr<Protector> protector;
-  std::shared_ptr<const Track> track;
-  FramePtr frame;
+  Destination* destination;
+  const Track* track;
+  const Frame* frame;
   Address address;
-  uint32_t viewerId;
   /** As the viewer sees it. */
   uint32_t timestamp;
   uint32_t absSendTime;
@@ -54,12 +65,9 @@ struct Burst {
   /** In the job's packets. */
   uint32_t firstPacket;
   uint32_t packetCount;
-};
-
-/** What one thread does at once. */
-struct Job {
-  std::vector<Burst> bursts;
-  std::vector<PlannedPacket> packets;
+  /** For the thread: the packets themselves, and what the same viewer gets after them. */
+  const PlannedPacket* packets;
+  Burst* next;
 };
 
 /** Room that a packet may need: header, extensions, number for RTX, the longest payload and the tag. */

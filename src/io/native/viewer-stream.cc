@@ -76,7 +76,7 @@ bool ViewerStream::resend(uint16_t sequenceNumber, uint32_t absSendTime) {
   const std::optional<SentPacket> sent = kept ? *kept : findLive(sequenceNumber);
   if (!sent) return false;
   stats_.resentCount++;
-  if (!track_->hasRtx) {
+  if (!track_.hasRtx) {
     openBurst(sent->frame, sent->timestamp, absSendTime);
     planPacket(sequenceNumber, sent->index);
     return true;
@@ -157,8 +157,9 @@ void ViewerStream::markTime(uint32_t timestamp, double ptsUs) {
 void ViewerStream::openBurst(const FramePtr& frame, uint32_t timestamp, uint32_t absSendTime, int32_t originalSequenceNumber) {
   Job& job = viewer_.worker->planned;
   const uint32_t firstPacket = static_cast<uint32_t>(job.packets.size());
-  job.bursts.push_back({viewer_.protector, track_, frame, viewer_.address, viewer_.id, timestamp + timestampOffset_,
-                        absSendTime, originalSequenceNumber, firstPacket, 0});
+  if (job.frames.empty() || job.frames.back() != frame) job.frames.push_back(frame);
+  job.bursts.push_back({viewer_.destination.get(), &track_, frame.get(), viewer_.address, timestamp + timestampOffset_,
+                        absSendTime, originalSequenceNumber, firstPacket, 0, nullptr, nullptr});
 }
 
 void ViewerStream::planPacket(uint16_t sequenceNumber, uint32_t index) {
@@ -169,7 +170,7 @@ void ViewerStream::planPacket(uint16_t sequenceNumber, uint32_t index) {
 }
 
 void ViewerStream::plan(uint16_t sequenceNumber, uint32_t rollover, uint32_t index, bool isAtStart) {
-  const uint16_t transportNumber = track_->transportCcId != 0 ? viewer_.nextTransportNumber++ : 0;
+  const uint16_t transportNumber = track_.transportCcId != 0 ? viewer_.nextTransportNumber++ : 0;
   Job& job = viewer_.worker->planned;
   job.packets.push_back({index, rollover, sequenceNumber, transportNumber, isAtStart});
   job.bursts.back().packetCount++;

@@ -26,7 +26,7 @@ struct Viewer {
   uint32_t id = 0;
   Address address{};
   uint16_t nextTransportNumber = 0;
-  std::shared_ptr<Protector> protector;
+  std::unique_ptr<Destination> destination;
   Worker* worker = nullptr;
   std::vector<std::unique_ptr<ViewerStream>> streams;
 };
@@ -42,10 +42,10 @@ struct StreamStats {
 
 class ViewerStream {
  public:
-  ViewerStream(Viewer& viewer, std::shared_ptr<const Track> track, uint16_t firstSequenceNumber, uint32_t timestampOffset)
+  ViewerStream(Viewer& viewer, Track track, uint16_t firstSequenceNumber, uint32_t timestampOffset)
       : viewer_(viewer), track_(std::move(track)), timestampOffset_(timestampOffset), numbers_(firstSequenceNumber) {}
 
-  const Track& track() const { return *track_; }
+  const Track& track() const { return track_; }
   const StreamStats& stats() const { return stats_; }
   uint16_t nextSequenceNumber() const { return numbers_.next(); }
   /** What it follows now; null for nothing. */
@@ -83,7 +83,7 @@ class ViewerStream {
   void plan(uint16_t sequenceNumber, uint32_t rollover, uint32_t index, bool isAtStart);
 
   Viewer& viewer_;
-  const std::shared_ptr<const Track> track_;
+  const Track track_;
   const uint32_t timestampOffset_;
   SentNumbers numbers_;
   StreamStats stats_;

@@ -8,6 +8,8 @@ namespace {
 /** More than half a second of 300 viewers of a 3 Mbit/s stream; what is older is no use to them. */
 constexpr size_t MAX_QUEUED_PACKETS = 65'536;
 constexpr size_t MAX_FORWARDED = 16'384;
+/** Their memory is used again; more of them wait only where the machine is too slow. */
+constexpr size_t MAX_SPARE_JOBS = 4;
 }  // namespace
 
 void Outbox::put(uint32_t viewerId, const uint8_t* data, size_t length) {
@@ -46,25 +48,27 @@ Worker::~Worker() {
 }
 
 void Worker::submit() {
-  if (planned.bursts.empty()) return;
-  const size_t count = planned.packets.size();
-  Job job = std::exchange(planned, {});
-  planned.bursts.reserve(job.bursts.size());
-  planned.packets.reserve(count);
-  if (!thread_.joinable()) {
-    work(job);
-    return;
-  }
+  if (planned.isEmpty()) return;
+  bool isFirst = false;
   {
     const std::lock_guard lock(mutex_);
-    if (queuedPackets_ + count > MAX_QUEUED_PACKETS && !queue_.empty()) {
+    const size_t count = planned.packets.size();
+    if (queuedPackets_ + count > MAX_QUEUED_PACKETS && queuedPackets_ > 0) {
       errors_ += count;
-      return;
+      planned.dropBursts();
+      if (planned.isEmpty()) return;
     }
-    queuedPackets_ += count;
-    queue_.push_back(std::move(job));
+    queuedPackets_ += planned.packets.size();
+    isFirst = queue_.empty();
+    queue_.push_back(std::move(planned));
+    planned = {};
+    if (!spare_.empty()) {
+      planned = std::move(spare_.back());
+      spare_.pop_back();
+    }
   }
-  hasWork_.notify_one();
+  if (!thread_.joinable()) runOnce();
+  else if (isFirst) hasWork_.notify_one();
 }
 
 void Worker::drain() {
@@ -73,32 +77,59 @@ void Worker::drain() {
 }
 
 void Worker::run() {
-  std::unique_lock lock(mutex_);
   for (;;) {
-    hasWork_.wait(lock, [this] { return isClosing_ || !queue_.empty(); });
-    if (isClosing_) return;
-    Job job = std::move(queue_.front());
-    queue_.pop_front();
-    queuedPackets_ -= job.packets.size();
-    isWorking_ = true;
-    lock.unlock();
-    work(job);
-    job = {};  // may free memory, which nobody should wait for
-    lock.lock();
-    isWorking_ = false;
-    isIdle_.notify_all();
+    {
+      std::unique_lock lock(mutex_);
+      hasWork_.wait(lock, [this] { return isClosing_ || !queue_.empty(); });
+      if (isClosing_) return;
+    }
+    runOnce();
   }
 }
 
-void Worker::work(const Job& job) {
-  for (const Burst& burst : job.bursts) {
-    for (uint32_t i = 0; i < burst.packetCount; i++) {
-      uint8_t* out = sender_.reserve();
-      const size_t length = writePacket(out, burst, job.packets[burst.firstPacket + i]);
-      if (length == 0) errors_++;
-      else if (burst.address.family == 0) outbox_.put(burst.viewerId, out, length);
-      else sender_.commit(length, burst.address);
+void Worker::runOnce() {
+  {
+    const std::lock_guard lock(mutex_);
+    std::swap(queue_, jobs_);
+    queuedPackets_ = 0;
+    isWorking_ = true;
+  }
+  work();
+  for (Job& job : jobs_) job.clear();  // may free memory, which nobody should wait for
+  const std::lock_guard lock(mutex_);
+  for (Job& job : jobs_) {
+    if (spare_.size() < MAX_SPARE_JOBS) spare_.push_back(std::move(job));
+  }
+  jobs_.clear();
+  isWorking_ = false;
+  isIdle_.notify_all();
+}
+
+void Worker::work() {
+  for (Job& job : jobs_) {
+    for (Burst& burst : job.bursts) {
+      burst.packets = &job.packets[burst.firstPacket];
+      burst.next = nullptr;
+      Destination& destination = *burst.destination;
+      if (destination.first == nullptr) order_.push_back(&destination);
+      (destination.first == nullptr ? destination.first : destination.last->next) = &burst;
+      destination.last = &burst;
     }
   }
+  for (Destination* destination : order_) {
+    for (const Burst* burst = destination->first; burst != nullptr; burst = burst->next) send(*burst);
+    destination->first = nullptr;
+  }
+  order_.clear();
   sender_.flush();
+}
+
+void Worker::send(const Burst& burst) {
+  for (uint32_t i = 0; i < burst.packetCount; i++) {
+    uint8_t* out = sender_.reserve();
+    const size_t length = writePacket(out, burst, burst.packets[i]);
+    if (length == 0) errors_++;
+    else if (burst.address.family == 0) outbox_.put(burst.destination->viewerId, out, length);
+    else sender_.commit(length, burst.address);
+  }
 }

@@ -1,12 +1,12 @@
 #pragma once
 // Encrypts and sends what was planned, on a thread of its own. Each viewer belongs to one worker, so its packets stay in order.
 #include <condition_variable>
-#include <deque>
 #include <functional>
 #include <mutex>
 #include <thread>
 
 #include "datagram-sender.h"
+#include "job.h"
 
 /** A datagram for JavaScript to send. */
 struct Forwarded {
@@ -33,7 +33,7 @@ class Worker {
  public:
   /** Without a thread everything is done within `submit`. */
   Worker(int ipv4, int ipv6, Outbox& outbox, std::atomic<uint64_t>& errors, bool hasThread);
-  /** Finishes the job at hand and drops the others. */
+  /** Finishes the jobs at hand and drops the others. */
   ~Worker();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
@@ -42,14 +42,18 @@ class Worker {
   Job planned;
   /** Viewers that belong to this worker. */
   size_t viewerCount = 0;
-  /** Hands over `planned`; drops it where too much is waiting already. */
+  /** Hands over `planned`; drops its packets where too many are waiting already. */
   void submit();
   /** Waits until all is done. */
   void drain();
 
  private:
   void run();
-  void work(const Job& job);
+  /** Does all that waits. */
+  void runOnce();
+  /** Viewer by viewer: packets of several jobs for one viewer leave together, which costs the system less. */
+  void work();
+  void send(const Burst& burst);
 
   DatagramSender sender_;
   Outbox& outbox_;
@@ -57,9 +61,14 @@ class Worker {
   std::mutex mutex_;
   std::condition_variable hasWork_;
   std::condition_variable isIdle_;
-  std::deque<Job> queue_;
+  std::vector<Job> queue_;
+  /** Empty ones, with their memory. */
+  std::vector<Job> spare_;
   size_t queuedPackets_ = 0;
   bool isWorking_ = false;
   bool isClosing_ = false;
+  /** Those at hand; only the thread comes here. */
+  std::vector<Job> jobs_;
+  std::vector<Destination*> order_;
   std::thread thread_;
 };
