@@ -99,6 +99,7 @@ async function start(config: Config, logger: Logger, open: Closeable[]): Promise
     ...config.media,
     openSocket: fanoutChoice.openSocket,
     profiles: fanoutChoice.profiles,
+    openAead: fanoutChoice.openAead,
     ...(config.minisdp.enabled && {
       miniSdp: (datagram, source) => miniSdp?.push(datagram, source),
       earlyDtls: (datagram, source) => miniSdp?.keepDtls(datagram, source) === true,
@@ -115,7 +116,8 @@ async function start(config: Config, logger: Logger, open: Closeable[]): Promise
   const permissions = createAccess(config.access, logger)
   open.push({ close: () => permissions.close() })
   const { maxMessageBytes } = config.rtmp
-  const pullParts = { identity: transport.identity, registry, logger, nowMs, onBug, maxMessageBytes }
+  const { openAead } = fanoutChoice
+  const pullParts = { identity: transport.identity, openAead, registry, logger, nowMs, onBug, maxMessageBytes }
   const pulls = new Pulls(config.pulls, { ...config, ...pullParts })
   open.push({ close: async () => pulls.close("the gateway is closing") })
   const access = wakingAccess(permissions, pulls.demand)

@@ -4,10 +4,12 @@
  */
 import { performance } from "node:perf_hooks"
 import { loadNativeAddon } from "../../src/io/native/addon.ts"
+import { nativeAead } from "../../src/io/webrtc/aead-native.ts"
 import type { PacketFanout, TrackExtensions } from "../../src/io/webrtc/fanout.ts"
 import { NativeFanout } from "../../src/io/webrtc/fanout-native.ts"
 import { TypeScriptFanout } from "../../src/io/webrtc/fanout-typescript.ts"
 import { RemoteAddress } from "../../src/io/webrtc/remote-address.ts"
+import type { OpenAead } from "../../src/io/webrtc/srtp/gcm.ts"
 import { KEYING_BYTES, type SrtpMaster, type SrtpProfile } from "../../src/io/webrtc/srtp/keys.ts"
 import { PacketRing } from "../../src/io/webrtc/srtp/packet-ring.ts"
 import { alignPayload, createProtector } from "../../src/io/webrtc/srtp/protect.ts"
@@ -44,10 +46,10 @@ function bestUs(rounds: number, count: number, action: () => void): number {
   return best
 }
 
-function benchProtect(profile: SrtpProfile): void {
+function benchProtect(profile: SrtpProfile, openAead?: OpenAead): void {
   const ring = new PacketRing()
   let protector = createProtector(masterOf(profile))
-  const unprotector = createUnprotector(masterOf(profile))
+  const unprotector = createUnprotector(masterOf(profile), openAead)
   const payload = alignPayload(new Uint8Array(PAYLOAD_BYTES))
   let sequenceNumber = 0
   const protectNext = (): Uint8Array => {
@@ -60,8 +62,8 @@ function benchProtect(profile: SrtpProfile): void {
   protector = createProtector(masterOf(profile))
   sequenceNumber = 0
   const bothUs = bestUs(10, 20_000, () => unprotector.unprotect(protectNext()))
-  print(`${profile} protect`, protectUs, "µs")
-  print(`${profile} unprotect`, bothUs - protectUs, "µs")
+  if (openAead === undefined) print(`${profile} protect`, protectUs, "µs")
+  print(`${profile} unprotect${openAead === undefined ? "" : ", native"}`, bothUs - protectUs, "µs")
 }
 
 function frameAt(frame: number): RtpBatch {
@@ -125,6 +127,7 @@ async function benchFanout(
 }
 
 for (const profile of PROFILES) benchProtect(profile)
+if (addon !== undefined) benchProtect("AEAD_AES_128_GCM", nativeAead(addon))
 for (const name of addon === undefined ? (["TypeScript"] as const) : (["TypeScript", "native"] as const)) {
   for (const profile of PROFILES) {
     await benchFanout(name, profile)

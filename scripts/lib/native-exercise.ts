@@ -7,6 +7,7 @@ import { once } from "node:events"
 import { createRequire } from "node:module"
 import { setImmediate as nextTurn } from "node:timers/promises"
 import type { NativeAddon } from "../../src/io/native/addon.ts"
+import { nativeAead } from "../../src/io/webrtc/aead-native.ts"
 import type { Thinning, ViewerId } from "../../src/io/webrtc/fanout.ts"
 import { NativeFanout } from "../../src/io/webrtc/fanout-native.ts"
 import { RemoteAddress } from "../../src/io/webrtc/remote-address.ts"
@@ -89,6 +90,13 @@ for (const threads of [3, 0]) {
   fanout.close()
   fanout.send("lane", batchAt(0))
   fanout.drain()
+}
+const aead = nativeAead(addon)(new Uint8Array(16))
+for (const length of [0, 1, 100, 1500]) {
+  const [nonce, header, sealed] = [new Uint8Array(12), new Uint8Array(random(30)), new Uint8Array(length + 16)]
+  aead.seal(nonce, header, new Uint8Array(length), sealed, 0)
+  const isForged = aead.open(new Uint8Array(12).fill(1), header, Uint8Array.from(sealed), sealed.slice(), 0)
+  if (isForged || !aead.open(nonce, header, sealed, sealed, 0)) throw new Error("AES-GCM does not open what it sealed")
 }
 socket.send(Uint8Array.of(1), 4, "127.0.0.1", port)
 while (echoed === 0) await nextTurn()

@@ -6,6 +6,7 @@ import type { RemoteCandidate } from "../../sdp/candidate.ts"
 import { acceptPlayAnswer, createPlayOffer } from "../../sdp/play-offer.ts"
 import type { DtlsIdentity } from "../webrtc/identity.ts"
 import { OutgoingPeer } from "../webrtc/outgoing-peer.ts"
+import type { OpenAead } from "../webrtc/srtp/gcm.ts"
 import type { PeerCloseReason, WebRtcPeerEvents } from "../webrtc/transport-peer.ts"
 
 /** A session that plays a stream of another gateway. */
@@ -17,6 +18,7 @@ export interface PlaySession {
 /** How a session is opened, whatever carries the offer. */
 export interface PlaySessionOptions {
   readonly identity: DtlsIdentity
+  readonly openAead?: OpenAead | undefined
   /** From the answer to keys. */
   readonly connectTimeoutMs: number
   /** Without an authentic packet. */
@@ -60,6 +62,7 @@ export async function openPlaySession(options: PlaySessionOptions, carrier: Offe
   const peer = await OutgoingPeer.open({
     family: carrier.family,
     identity: options.identity,
+    openAead: options.openAead,
     limits: options,
     onSignal: (datagram, source) => carrier.onSignal?.(datagram, source),
     onBug: options.onBug,

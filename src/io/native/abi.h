@@ -78,8 +78,11 @@ const EVP_CIPHER* EVP_aes_128_gcm(void);
 int EVP_EncryptInit_ex(EVP_CIPHER_CTX*, const EVP_CIPHER*, void* engine, const unsigned char* key, const unsigned char* iv);
 int EVP_EncryptUpdate(EVP_CIPHER_CTX*, unsigned char* out, int* outLength, const unsigned char* in, int inLength);
 int EVP_EncryptFinal_ex(EVP_CIPHER_CTX*, unsigned char* out, int* outLength);
+int EVP_DecryptInit_ex(EVP_CIPHER_CTX*, const EVP_CIPHER*, void* engine, const unsigned char* key, const unsigned char* iv);
+int EVP_DecryptUpdate(EVP_CIPHER_CTX*, unsigned char* out, int* outLength, const unsigned char* in, int inLength);
+int EVP_DecryptFinal_ex(EVP_CIPHER_CTX*, unsigned char* out, int* outLength);
 int SHA1_Init(SHA_CTX*);
 int SHA1_Update(SHA_CTX*, const void* data, size_t length);
 int SHA1_Final(unsigned char* digest, SHA_CTX*);
-enum { EVP_CTRL_AEAD_GET_TAG = 0x10 };
+enum { EVP_CTRL_AEAD_GET_TAG = 0x10, EVP_CTRL_AEAD_SET_TAG = 0x11 };
 }

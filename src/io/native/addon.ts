@@ -40,6 +40,14 @@ export interface NativeFanoutHandle {
   close(): void
 }
 
+/** AES-128-GCM of `aead.h`, with a key of 16 bytes. */
+export interface NativeAeadHandle {
+  /** Writes ciphertext and tag to `output` at `offset`; false where OpenSSL fails. */
+  seal(nonce: Uint8Array, additional: Uint8Array, plaintext: Uint8Array, output: Uint8Array, offset: number): boolean
+  /** Writes the plaintext of `sealed`, which ends with the tag, to `output`, which may be the same memory; false where it is not authentic. */
+  open(nonce: Uint8Array, additional: Uint8Array, sealed: Uint8Array, output: Uint8Array, offset: number): boolean
+}
+
 /** A socket of `udp-socket.h`, whose descriptor it closes. After `close` its calls do nothing. */
 export interface NativeSocketHandle {
   port(): number
@@ -54,6 +62,7 @@ export interface NativeSocketHandle {
 
 /** What the compiled addon exports; see the comments in `addon-*.cc`. */
 export interface NativeAddon {
+  readonly Aead: new (key: Uint8Array) => NativeAeadHandle
   readonly Fanout: new (ipv4: number, ipv6: number, threads: number, wake: () => void) => NativeFanoutHandle
   /** `wake` is called when something lies ready for `receive`. */
   readonly Socket: new (

@@ -1,5 +1,5 @@
 #pragma once
-// What all functions that JavaScript calls have in common. fanout-native.ts and udp-socket-native.ts know them alone: those check what
+// What all functions that JavaScript calls have in common. aead-native.ts, fanout-native.ts and udp-socket-native.ts know them alone: those check what
 // they hand over, this trusts it.
 #include <string>
 #include <utility>
@@ -99,6 +99,7 @@ void exportClass(napi_env env, napi_value exports, const char* name, napi_callba
 }
 
 /** Each adds what its file holds. */
+void exportAead(napi_env env, napi_value exports);
 void exportFanout(napi_env env, napi_value exports);
 void exportFrame(napi_env env, napi_value exports);
 void exportSocket(napi_env env, napi_value exports);

@@ -3,6 +3,7 @@ import type { StreamRegistry } from "../../hub/stream-registry.ts"
 import { type MiniSdpClient, parseMiniSdpUrl } from "../minisdp/client.ts"
 import { describeClose } from "../webrtc/close-reason.ts"
 import type { DtlsIdentity } from "../webrtc/identity.ts"
+import type { OpenAead } from "../webrtc/srtp/gcm.ts"
 import type { PeerCloseReason } from "../webrtc/transport-peer.ts"
 import { WhipPublisher } from "../webrtc/whip-publisher.ts"
 import type { PullAttempt, PullSource } from "./pull-source.ts"
@@ -11,6 +12,7 @@ import type { PullAttempt, PullSource } from "./pull-source.ts"
 export interface MiniSdpSourceOptions {
   readonly client: Pick<MiniSdpClient, "play">
   readonly identity: DtlsIdentity
+  readonly openAead?: OpenAead | undefined
   readonly registry: StreamRegistry
   readonly nowMs: () => number
   readonly maxBitrateBps: number
@@ -35,7 +37,7 @@ export class MiniSdpSource implements PullSource {
   }
 
   async fetch({ name, grant, logger, signal, onLive }: PullAttempt): Promise<string> {
-    const { client, identity, connectTimeoutMs, idleTimeoutMs, onBug } = this.#options
+    const { client, identity, openAead, connectTimeoutMs, idleTimeoutMs, onBug } = this.#options
     const ended = Promise.withResolvers<PeerCloseReason>()
     const cookie = this.#cookie
     this.#cookie = new Uint8Array(0)
@@ -52,6 +54,7 @@ export class MiniSdpSource implements PullSource {
     try {
       const { cookie: next } = await client.play(this.#url, {
         identity,
+        openAead,
         connectTimeoutMs,
         idleTimeoutMs,
         cookie,

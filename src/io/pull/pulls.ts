@@ -7,6 +7,7 @@ import type { Logger } from "../log.ts"
 import { MiniSdpClient } from "../minisdp/client.ts"
 import { readCaFile } from "../rtmp/ca-file.ts"
 import type { DtlsIdentity } from "../webrtc/identity.ts"
+import type { OpenAead } from "../webrtc/srtp/gcm.ts"
 import { PullFailureLog } from "./failure-log.ts"
 import { HttpFlvSource } from "./http-flv-source.ts"
 import { MiniSdpSource } from "./minisdp-source.ts"
@@ -40,6 +41,7 @@ export interface PullsOptions {
   readonly media: { readonly maxBitrateBps: number; readonly connectTimeoutMs: number; readonly idleTimeoutMs: number }
   readonly maxMessageBytes: number
   readonly identity: DtlsIdentity
+  readonly openAead?: OpenAead | undefined
   readonly registry: StreamRegistry
   readonly logger: Logger
   readonly nowMs: () => number
@@ -168,11 +170,11 @@ export class Pulls {
   }
 
   #source({ url }: PullEntry, name: StreamName): PullSource {
-    const { registry, nowMs, pull, media, identity, onBug, maxMessageBytes } = this.#options
+    const { registry, nowMs, pull, media, identity, openAead, onBug, maxMessageBytes } = this.#options
     const address = withNames(url, name)
     const shared = { registry, nowMs }
     if (address.startsWith("minisdp:")) {
-      return new MiniSdpSource(address, { ...shared, ...media, client: this.#client, identity, onBug })
+      return new MiniSdpSource(address, { ...shared, ...media, client: this.#client, identity, openAead, onBug })
     }
     const flv = { ...shared, ...pull, maxMessageBytes, ca: this.#ca }
     return address.startsWith("http") ? new HttpFlvSource(address, flv) : new RtmpSource(address, flv)

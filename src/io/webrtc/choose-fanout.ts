@@ -1,9 +1,11 @@
 import type { Logger } from "../log.ts"
 import { loadNativeAddon, nativeThreadCount } from "../native/addon.ts"
+import { nativeAead } from "./aead-native.ts"
 import { NATIVE_PROFILES } from "./dtls-session.ts"
 import type { PacketFanout } from "./fanout.ts"
 import { NativeFanout } from "./fanout-native.ts"
 import { TypeScriptFanout } from "./fanout-typescript.ts"
+import type { OpenAead } from "./srtp/gcm.ts"
 import type { SrtpProfile } from "./srtp/keys.ts"
 import type { WebRtcTransport } from "./transport.ts"
 import type { OpenUdpSocket } from "./udp-socket.ts"
@@ -18,6 +20,7 @@ export interface FanoutChoice {
   readonly openSocket?: OpenUdpSocket
   /** SRTP profiles, the best first for it. */
   readonly profiles?: readonly SrtpProfile[]
+  readonly openAead?: OpenAead
   create(transport: WebRtcTransport): PacketFanout
 }
 
@@ -43,6 +46,7 @@ export function chooseFanout(wish: FanoutWish, logger: Logger): FanoutChoice {
   return {
     openSocket: nativeSockets(addon),
     profiles: NATIVE_PROFILES,
+    openAead: nativeAead(addon),
     create: (transport) => new NativeFanout(addon, { sockets: transport.descriptors, send: transport.send }),
   }
 }

@@ -8,6 +8,7 @@ import type { Fingerprint } from "./dtls-verify.ts"
 import { createIceLogin } from "./ice-credentials.ts"
 import type { DtlsIdentity } from "./identity.ts"
 import { RemoteAddress } from "./remote-address.ts"
+import type { OpenAead } from "./srtp/gcm.ts"
 import type { SrtpKeys } from "./srtp/keys.ts"
 import { SrtcpSession } from "./srtp/srtcp.ts"
 import { createUnprotector, type SrtpUnprotector } from "./srtp/unprotect.ts"
@@ -41,6 +42,8 @@ export interface OutgoingPeerEvents extends WebRtcPeerEvents {
 export interface OutgoingPeerOptions {
   readonly family: 4 | 6
   readonly identity: DtlsIdentity
+  /** AES-GCM for what comes; that of node:crypto if left out. */
+  readonly openAead?: OpenAead | undefined
   readonly events: OutgoingPeerEvents
   readonly limits: Pick<PeerLimits, "connectTimeoutMs" | "idleTimeoutMs">
   /** Takes datagrams that begin with 0xff: answers to offers that went out by `send`. */
@@ -192,7 +195,7 @@ export class OutgoingPeer {
         this.#count(packet)
         this.#options.events.rtcp?.(compound)
       } else {
-        this.#unprotector ??= createUnprotector(this.#keys.remote)
+        this.#unprotector ??= createUnprotector(this.#keys.remote, this.#options.openAead)
         const plain = this.#unprotector.unprotect(packet)
         this.#count(packet)
         this.#options.events.rtp?.(plain)
@@ -220,7 +223,7 @@ export class OutgoingPeer {
 
   #connect(keys: SrtpKeys): void {
     this.#keys = keys
-    this.#srtcp = new SrtcpSession(keys)
+    this.#srtcp = new SrtcpSession(keys, this.#options.openAead)
     this.#lastHeardMs = this.#nowMs()
     this.#guard(() => this.#options.events.connected?.(keys))
     this.#takeEarly("srtp")

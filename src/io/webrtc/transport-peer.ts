@@ -7,6 +7,7 @@ import type { Fingerprint } from "./dtls-verify.ts"
 import { IceCredentials, type IceLogin } from "./ice-credentials.ts"
 import type { DtlsIdentity } from "./identity.ts"
 import { type NetworkPath, RemoteAddress } from "./remote-address.ts"
+import type { OpenAead } from "./srtp/gcm.ts"
 import type { SrtpKeys, SrtpProfile } from "./srtp/keys.ts"
 import { SrtcpSession } from "./srtp/srtcp.ts"
 import { createUnprotector, type SrtpUnprotector } from "./srtp/unprotect.ts"
@@ -90,6 +91,7 @@ export interface WebRtcPeer {
 export interface PeerHost {
   readonly identity: DtlsIdentity
   readonly profiles?: readonly SrtpProfile[] | undefined
+  readonly openAead?: OpenAead | undefined
   /** Where the session is found by its ufrags. */
   readonly responder: IceLiteResponder<TransportPeer | undefined>
   nowMs(): number
@@ -206,7 +208,7 @@ export class TransportPeer implements WebRtcPeer {
       this.#count(packet)
       this.#events.rtcp?.(compound)
     } else if (this.#events.rtp) {
-      this.#unprotector ??= createUnprotector(this.#keys.remote)
+      this.#unprotector ??= createUnprotector(this.#keys.remote, this.#host.openAead)
       const plain = this.#unprotector.unprotect(packet)
       this.#count(packet)
       this.#events.rtp(plain)
@@ -249,7 +251,7 @@ export class TransportPeer implements WebRtcPeer {
 
   #connect(keys: SrtpKeys): void {
     this.#keys = keys
-    this.#srtcp = new SrtcpSession(keys)
+    this.#srtcp = new SrtcpSession(keys, this.#host.openAead)
     this.#lastHeardMs = this.#host.nowMs()
     try {
       this.#events.connected?.(keys)

@@ -10,6 +10,7 @@ import { createIdentity, type DtlsIdentity } from "./identity.ts"
 import { PathTable } from "./path-table.ts"
 import type { NetworkPath } from "./remote-address.ts"
 import { type CandidateCheck, checkCandidate } from "./self-test.ts"
+import type { OpenAead } from "./srtp/gcm.ts"
 import type { SrtpProfile } from "./srtp/keys.ts"
 import { TcpPort, type TcpPortHandlers } from "./tcp-port.ts"
 import { type PeerLimits, TransportPeer, type WebRtcPeer, type WebRtcPeerOptions } from "./transport-peer.ts"
@@ -20,6 +21,8 @@ export interface WebRtcTransportOptions extends UdpPortOptions, Omit<PeerLimits,
   readonly maxSessions: number
   /** SRTP profiles, the best first; what costs TypeScript least if left out. */
   readonly profiles?: readonly SrtpProfile[] | undefined
+  /** AES-GCM for RTCP and for what publishers send; that of node:crypto if left out. */
+  readonly openAead?: OpenAead | undefined
   /** TCP on the same port number for peers that UDP does not reach. */
   readonly tcp?: boolean
   /** Output that may wait for a slow peer on TCP, in bytes. */
@@ -152,6 +155,7 @@ export class WebRtcTransport {
     const host = {
       identity: this.identity,
       profiles: this.#options.profiles,
+      openAead: this.#options.openAead,
       responder: this.#responder,
       nowMs: () => this.#nowMs(),
       send: this.send,

@@ -2,7 +2,7 @@ import fc from "fast-check"
 import { describe, expect, test } from "vitest"
 import { TypeScriptFanout } from "../../../src/io/webrtc/fanout-typescript.ts"
 import { RemoteAddress } from "../../../src/io/webrtc/remote-address.ts"
-import { GcmCipher } from "../../../src/io/webrtc/srtp/gcm.ts"
+import { GCM_TAG_BYTES, GcmCipher } from "../../../src/io/webrtc/srtp/gcm.ts"
 import { deriveSrtpKeys, KEYING_BYTES, type SrtpMaster, type SrtpProfile } from "../../../src/io/webrtc/srtp/keys.ts"
 import { CmKeystream } from "../../../src/io/webrtc/srtp/keystream.ts"
 import { type Action, action, MAGIC, play, SSRC, scheduledTrack } from "./fanout-schedule.ts"
@@ -20,8 +20,9 @@ function decryptorFor(master: SrtpMaster): Decrypt {
     const number = packet.readUInt16BE(2)
     if (profile === "AEAD_AES_128_GCM") {
       cipher.setNonce(ssrc, rollover, number, 2)
-      const opened = cipher.open(packet.subarray(0, headerBytes), packet.subarray(headerBytes))
-      return opened && Buffer.from(opened)
+      const opened = Buffer.alloc(packet.length - headerBytes - GCM_TAG_BYTES)
+      const isAuthentic = cipher.open(packet.subarray(0, headerBytes), packet.subarray(headerBytes), opened, 0)
+      return isAuthentic ? opened : undefined
     }
     const sealed = packet.subarray(headerBytes, -10)
     const key = keystream.generateOne(ssrc, rollover, number, sealed.length)

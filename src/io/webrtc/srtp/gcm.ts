@@ -1,14 +1,28 @@
 import { createCipheriv, createDecipheriv } from "node:crypto"
 
-/** AES-128-GCM with one key and salt, a fresh cipher object for each packet, as node:crypto wants it. RFC 7714 section 8. */
+/** AES-128-GCM with one key; a nonce has 12 bytes. */
+export interface Aead {
+  /** Writes ciphertext and tag to `output` at `offset`. */
+  seal(nonce: Uint8Array, additional: Uint8Array, plaintext: Uint8Array, output: Uint8Array, offset: number): void
+  /**
+   * Writes the plaintext of `sealed`, which ends with the tag, to `output` at `offset`, which may be where `sealed` lies. False where it is
+   * not authentic; `output` is then of no use.
+   */
+  open(nonce: Uint8Array, additional: Uint8Array, sealed: Uint8Array, output: Uint8Array, offset: number): boolean
+}
+
+/** Makes the cipher for a key of 16 bytes. */
+export type OpenAead = (key: Uint8Array) => Aead
+
+/** What nonces of one key are made of, and the cipher that they are for. RFC 7714 section 8. */
 export class GcmCipher {
-  readonly #key: Uint8Array
+  readonly #aead: Aead
   readonly #salt: Uint8Array
   readonly #nonce = new Uint8Array(NONCE_BYTES)
 
   /** `salt` has 12 bytes. */
-  constructor(key: Uint8Array, salt: Uint8Array) {
-    this.#key = key
+  constructor(key: Uint8Array, salt: Uint8Array, openAead: OpenAead = nodeAead) {
+    this.#aead = openAead(key)
     this.#salt = salt
   }
 
@@ -31,28 +45,39 @@ export class GcmCipher {
 
   /** Writes ciphertext and tag to `output` at `offset`. */
   seal(additional: Uint8Array, plaintext: Uint8Array, output: Uint8Array, offset: number): void {
-    const cipher = createCipheriv("aes-128-gcm", this.#key, this.#nonce)
+    this.#aead.seal(this.#nonce, additional, plaintext, output, offset)
+  }
+
+  /** As `Aead.open`. */
+  open(additional: Uint8Array, sealed: Uint8Array, output: Uint8Array, offset: number): boolean {
+    return this.#aead.open(this.#nonce, additional, sealed, output, offset)
+  }
+}
+
+/** A fresh cipher object for each packet, as node:crypto wants it. */
+export const nodeAead: OpenAead = (key) => ({
+  seal(nonce, additional, plaintext, output, offset) {
+    const cipher = createCipheriv("aes-128-gcm", key, nonce)
     cipher.setAAD(additional)
     output.set(cipher.update(plaintext), offset)
     cipher.final()
     output.set(cipher.getAuthTag(), offset + plaintext.length)
-  }
-
-  /** The plaintext of `sealed`, which ends with the tag, or undefined where it is not authentic. */
-  open(additional: Uint8Array, sealed: Uint8Array): Uint8Array | undefined {
+  },
+  open(nonce, additional, sealed, output, offset) {
     const end = sealed.length - GCM_TAG_BYTES
-    const decipher = createDecipheriv("aes-128-gcm", this.#key, this.#nonce, { authTagLength: GCM_TAG_BYTES })
+    const decipher = createDecipheriv("aes-128-gcm", key, nonce, { authTagLength: GCM_TAG_BYTES })
     decipher.setAAD(additional)
     decipher.setAuthTag(sealed.subarray(end))
     const plaintext = decipher.update(sealed.subarray(0, end))
     try {
       decipher.final()
     } catch {
-      return undefined
+      return false
     }
-    return plaintext
-  }
-}
+    output.set(plaintext, offset)
+    return true
+  },
+})
 
 /** Length of the authentication tag. */
 export const GCM_TAG_BYTES = 16

@@ -1,7 +1,7 @@
 import { createHmac, timingSafeEqual } from "node:crypto"
 import { GatewayError } from "../../../errors.ts"
-import { GCM_TAG_BYTES, GcmCipher } from "./gcm.ts"
-import { deriveSrtcpKeys, type SrtpKeys, type SrtpMaster, type SrtpSessionKeys } from "./keys.ts"
+import { GCM_TAG_BYTES, GcmCipher, type OpenAead } from "./gcm.ts"
+import { deriveSrtcpKeys, type SrtpKeys, type SrtpSessionKeys } from "./keys.ts"
 import { CmKeystream } from "./keystream.ts"
 import { TrackerTable } from "./packet-index.ts"
 import { readU32, writeU32 } from "./rtp-header.ts"
@@ -16,9 +16,10 @@ export class SrtcpSession {
   readonly #trackers = new TrackerTable()
   #nextIndex = 0
 
-  constructor(keys: SrtpKeys) {
-    this.#local = createCipher(keys.local)
-    this.#remote = createCipher(keys.remote)
+  /** `openAead` is that of node:crypto if left out. */
+  constructor(keys: SrtpKeys, openAead?: OpenAead) {
+    this.#local = createSrtcpCipher(deriveSrtcpKeys(keys.local), openAead)
+    this.#remote = createSrtcpCipher(deriveSrtcpKeys(keys.remote), openAead)
   }
 
   /** Encrypts a compound packet; returns a new array. */
@@ -60,13 +61,9 @@ interface SrtcpCipher {
   open(packet: Uint8Array, ssrc: number, index: number): Uint8Array | undefined
 }
 
-function createCipher(master: SrtpMaster): SrtcpCipher {
-  return createSrtcpCipher(deriveSrtcpKeys(master))
-}
-
 /** One direction with keys that are derived already, as test vectors give them. */
-export function createSrtcpCipher(keys: SrtpSessionKeys): SrtcpCipher {
-  return keys.profile === "AES128_CM_SHA1_80" ? new CmCipher(keys) : new GcmSrtcpCipher(keys)
+export function createSrtcpCipher(keys: SrtpSessionKeys, openAead?: OpenAead): SrtcpCipher {
+  return keys.profile === "AES128_CM_SHA1_80" ? new CmCipher(keys) : new GcmSrtcpCipher(keys, openAead)
 }
 
 /** Layout: header (8 bytes), encrypted rest, flag and index (4), HMAC over all before it (10). */
@@ -115,8 +112,8 @@ class GcmSrtcpCipher implements SrtcpCipher {
   readonly #cipher: GcmCipher
   readonly #additional = new Uint8Array(HEADER_BYTES + INDEX_BYTES)
 
-  constructor(keys: SrtpSessionKeys) {
-    this.#cipher = new GcmCipher(keys.cipherKey, keys.salt)
+  constructor(keys: SrtpSessionKeys, openAead?: OpenAead) {
+    this.#cipher = new GcmCipher(keys.cipherKey, keys.salt, openAead)
   }
 
   seal(compound: Uint8Array, index: number): Uint8Array {
@@ -132,12 +129,10 @@ class GcmSrtcpCipher implements SrtcpCipher {
   open(packet: Uint8Array, ssrc: number, index: number): Uint8Array | undefined {
     const header = packet.subarray(0, HEADER_BYTES)
     this.#prepare(header, ssrc, index)
-    const rest = this.#cipher.open(this.#additional, packet.subarray(HEADER_BYTES, packet.length - INDEX_BYTES))
-    if (!rest) return undefined
-    const compound = new Uint8Array(HEADER_BYTES + rest.length)
+    const compound = new Uint8Array(packet.length - INDEX_BYTES - GCM_TAG_BYTES)
     compound.set(header)
-    compound.set(rest, HEADER_BYTES)
-    return compound
+    const sealed = packet.subarray(HEADER_BYTES, packet.length - INDEX_BYTES)
+    return this.#cipher.open(this.#additional, sealed, compound, HEADER_BYTES) ? compound : undefined
   }
 
   #prepare(header: Uint8Array, ssrc: number, index: number): void {

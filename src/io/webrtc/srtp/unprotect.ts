@@ -1,5 +1,5 @@
 import { GatewayError } from "../../../errors.ts"
-import { GCM_TAG_BYTES, GcmCipher } from "./gcm.ts"
+import { GCM_TAG_BYTES, GcmCipher, type OpenAead } from "./gcm.ts"
 import { PAD_BYTES, PacketHmac, tagWords } from "./hmac.ts"
 import { deriveSrtpKeys, type SrtpMaster, type SrtpSessionKeys } from "./keys.ts"
 import { CmKeystream } from "./keystream.ts"
@@ -15,14 +15,14 @@ export interface SrtpUnprotector {
   unprotect(packet: Uint8Array): Uint8Array
 }
 
-/** Opens the receiving side with the keys that DTLS exported. RFC 3711 section 3.3, RFC 7714 section 8. */
-export function createUnprotector(master: SrtpMaster): SrtpUnprotector {
-  return createUnprotectorFromSessionKeys(deriveSrtpKeys(master))
+/** Opens the receiving side with the keys that DTLS exported; `openAead` is that of node:crypto if left out. RFC 3711 section 3.3, RFC 7714 section 8. */
+export function createUnprotector(master: SrtpMaster, openAead?: OpenAead): SrtpUnprotector {
+  return createUnprotectorFromSessionKeys(deriveSrtpKeys(master), openAead)
 }
 
 /** The same for keys that are derived already, as test vectors give them. */
-export function createUnprotectorFromSessionKeys(keys: SrtpSessionKeys): SrtpUnprotector {
-  const cipher = keys.profile === "AES128_CM_SHA1_80" ? new CmOpener(keys) : new GcmOpener(keys)
+export function createUnprotectorFromSessionKeys(keys: SrtpSessionKeys, openAead?: OpenAead): SrtpUnprotector {
+  const cipher = keys.profile === "AES128_CM_SHA1_80" ? new CmOpener(keys) : new GcmOpener(keys, openAead)
   return new Unprotector(cipher)
 }
 
@@ -92,8 +92,8 @@ class GcmOpener implements PacketOpener {
   readonly tagBytes = GCM_TAG_BYTES
   readonly #cipher: GcmCipher
 
-  constructor(keys: SrtpSessionKeys) {
-    this.#cipher = new GcmCipher(keys.cipherKey, keys.salt)
+  constructor(keys: SrtpSessionKeys, openAead?: OpenAead) {
+    this.#cipher = new GcmCipher(keys.cipherKey, keys.salt, openAead)
   }
 
   open(
@@ -104,9 +104,7 @@ class GcmOpener implements PacketOpener {
     sequenceNumber: number,
   ): boolean {
     this.#cipher.setNonce(ssrc, rolloverCounter, sequenceNumber, 2)
-    const plaintext = this.#cipher.open(packet.subarray(0, headerBytes), packet.subarray(headerBytes))
-    if (plaintext) packet.set(plaintext, headerBytes)
-    return plaintext !== undefined
+    return this.#cipher.open(packet.subarray(0, headerBytes), packet.subarray(headerBytes), packet, headerBytes)
   }
 }
 

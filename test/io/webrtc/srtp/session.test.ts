@@ -1,21 +1,23 @@
 import fc from "fast-check"
 import { beforeEach, describe, expect, test } from "vitest"
 import { RtpHeader, SrtcpSession as WeriftSrtcp, SrtpSession as WeriftSrtp } from "werift"
+import type { OpenAead } from "../../../../src/io/webrtc/srtp/gcm.ts"
 import { KEYING_BYTES, type SrtpKeys, type SrtpProfile } from "../../../../src/io/webrtc/srtp/keys.ts"
 import { PacketRing } from "../../../../src/io/webrtc/srtp/packet-ring.ts"
 import { alignPayload, createProtector, type SrtpProtector } from "../../../../src/io/webrtc/srtp/protect.ts"
 import { SrtcpSession } from "../../../../src/io/webrtc/srtp/srtcp.ts"
 import { createUnprotector, type SrtpUnprotector } from "../../../../src/io/webrtc/srtp/unprotect.ts"
+import { AEADS } from "../../../support/aeads.ts"
 import { allowGatewayErrors, gatewayErrorCode } from "../../../support/errors.ts"
 
 const SSRC = 0x89abcdef
 const ring = new PacketRing(64)
 const counting = (length: number, first: number) => Uint8Array.from({ length }, (_, i) => first + i)
 
-describe.each<{ profile: SrtpProfile; weriftProfile: 1 | 7 }>([
-  { profile: "AES128_CM_SHA1_80", weriftProfile: 1 },
-  { profile: "AEAD_AES_128_GCM", weriftProfile: 7 },
-])("$profile", ({ profile, weriftProfile }) => {
+describe.each<{ profile: SrtpProfile; weriftProfile: 1 | 7; name: string; openAead?: OpenAead }>([
+  { profile: "AES128_CM_SHA1_80", weriftProfile: 1, name: "TypeScript" },
+  ...AEADS.map((aead) => ({ profile: "AEAD_AES_128_GCM" as const, weriftProfile: 7 as const, ...aead })),
+])("$profile by $name", ({ profile, weriftProfile, openAead }) => {
   const { key, salt } = KEYING_BYTES[profile]
   const ours = { profile, key: counting(key, 0x10), salt: counting(salt, 0x40) }
   const theirs = { profile, key: counting(key, 0x70), salt: counting(salt, 0xa0) }
@@ -35,7 +37,7 @@ describe.each<{ profile: SrtpProfile; weriftProfile: 1 | 7 }>([
 
   beforeEach(() => {
     protector = createProtector(ours)
-    unprotector = createUnprotector(ours)
+    unprotector = createUnprotector(ours, openAead)
   })
 
   function header(sequenceNumber: number, withExtension = false): Uint8Array {
@@ -70,7 +72,7 @@ describe.each<{ profile: SrtpProfile; weriftProfile: 1 | 7 }>([
 
   test("we read what werift writes", () => {
     const werift = new WeriftSrtp(weriftConfig)
-    const receiver = createUnprotector(theirs)
+    const receiver = createUnprotector(theirs, openAead)
     for (let sequenceNumber = 65_500; sequenceNumber < 65_600; sequenceNumber++) {
       const head = RtpHeader.deSerialize(Buffer.from(header(sequenceNumber & 0xffff)))
       const packet = werift.encrypt(Buffer.from(counting(333, sequenceNumber)), head)
@@ -85,7 +87,7 @@ describe.each<{ profile: SrtpProfile; weriftProfile: 1 | 7 }>([
     })
     const survives = (gaps: number[]) => {
       protector = createProtector(ours)
-      unprotector = createUnprotector(ours)
+      unprotector = createUnprotector(ours, openAead)
       let sequenceNumber = 60_000
       for (const gap of gaps) {
         sequenceNumber += gap
@@ -134,7 +136,7 @@ describe.each<{ profile: SrtpProfile; weriftProfile: 1 | 7 }>([
       .tuple(start, fc.uint8Array({ maxLength: 80 }))
       .map(([first, rest]) => Uint8Array.of(first, ...rest))
     fc.assert(fc.property(packet, (bytes) => void allowGatewayErrors(() => unprotector.unprotect(bytes))))
-    const srtcp = new SrtcpSession(keys)
+    const srtcp = new SrtcpSession(keys, openAead)
     fc.assert(fc.property(packet, (bytes) => void allowGatewayErrors(() => srtcp.unprotect(bytes))))
   })
 
@@ -143,7 +145,7 @@ describe.each<{ profile: SrtpProfile; weriftProfile: 1 | 7 }>([
 
     test("werift reads what we write, and we read what werift writes", () => {
       const werift = new WeriftSrtcp(weriftConfig)
-      const session = new SrtcpSession(keys)
+      const session = new SrtcpSession(keys, openAead)
       for (let length = 8; length < 100; length += 4) {
         const compound = report(length)
         expect(new Uint8Array(werift.decrypt(Buffer.from(session.protect(compound))))).toEqual(compound)
@@ -152,8 +154,8 @@ describe.each<{ profile: SrtpProfile; weriftProfile: 1 | 7 }>([
     })
 
     test("a packet is accepted once, and not at all with a changed bit or unencrypted", () => {
-      const packet = new SrtcpSession(mirrored).protect(report(28))
-      const session = new SrtcpSession(keys)
+      const packet = new SrtcpSession(mirrored, openAead).protect(report(28))
+      const session = new SrtcpSession(keys, openAead)
       for (let at = 0; at < packet.length; at++) {
         const changed = packet.slice()
         changed[at] = (changed[at] as number) ^ 0x80

@@ -7,6 +7,7 @@ import { PacketRing } from "../../../../src/io/webrtc/srtp/packet-ring.ts"
 import { alignPayload, createProtectorFromSessionKeys } from "../../../../src/io/webrtc/srtp/protect.ts"
 import { createSrtcpCipher } from "../../../../src/io/webrtc/srtp/srtcp.ts"
 import { createUnprotectorFromSessionKeys } from "../../../../src/io/webrtc/srtp/unprotect.ts"
+import { AEADS } from "../../../support/aeads.ts"
 import { hex, toHex } from "../../../support/bytes.ts"
 
 test("derives the keys of RFC 3711 appendix B.3", () => {
@@ -51,7 +52,7 @@ const GCM_KEYS = {
   authKey: new Uint8Array(0),
 } as const
 
-test("protects and unprotects the RTP packet of RFC 7714 section 16.1", () => {
+test.each(AEADS)("protects and unprotects the RTP packet of RFC 7714 section 16.1, by $name", ({ openAead }) => {
   const header = hex("8040f17b 8041f8d3 5501a0b2")
   const payload = hex("47616c6c696120657374206f6d6e69732064697669736120696e207061727465732074726573")
   const expected =
@@ -62,16 +63,16 @@ test("protects and unprotects the RTP packet of RFC 7714 section 16.1", () => {
   ring.bytes.set(header, offset)
   const length = createProtectorFromSessionKeys(GCM_KEYS).protect(ring, offset, header.length, alignPayload(payload))
   expect(toHex(ring.bytes.subarray(offset, offset + length))).toBe(toHex(expected))
-  const plain = createUnprotectorFromSessionKeys(GCM_KEYS).unprotect(expected)
+  const plain = createUnprotectorFromSessionKeys(GCM_KEYS, openAead).unprotect(expected)
   expect(toHex(plain)).toBe(toHex(header) + toHex(payload))
 })
 
-test("protects and unprotects the RTCP packet of RFC 7714 section 17.1", () => {
+test.each(AEADS)("protects and unprotects the RTCP packet of RFC 7714 section 17.1, by $name", ({ openAead }) => {
   const plain = hex(`81c8000d 4d617273 4e545031 4e545032 52545020 0000042a 0000e930 4c756e61
     deadbeef deadbeef deadbeef deadbeef deadbeef`)
   const expected = hex(`81c8000d 4d617273 63e94885dcdab67ca727d7662f6b7e997ff5c0f76c06f32dc676a5f1730d6fda4ce09b46
     86303ded0bb9275bc84aa45896cf4d2fc5abf87245d9eade 800005d4`)
-  const cipher = createSrtcpCipher(GCM_KEYS)
+  const cipher = createSrtcpCipher(GCM_KEYS, openAead)
   expect(toHex(cipher.seal(plain, 0x5d4))).toBe(toHex(expected))
   expect(cipher.open(expected, 0x4d617273, 0x5d4)).toEqual(plain)
 })
