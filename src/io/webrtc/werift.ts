@@ -1,3 +1,5 @@
+import { speedUpX25519 } from "./x25519.ts"
+
 /** Everything that is used of werift; nothing else imports it. */
 export {
   type Address,
@@ -13,3 +15,5 @@ export {
   type SignatureHash,
   type Transport,
 } from "werift"
+
+speedUpX25519()
