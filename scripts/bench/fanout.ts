@@ -1,13 +1,14 @@
 /**
  * What a WHEP viewer costs the gateway: a gateway in a process of its own, one publisher of 3 Mbit/s by RTMP, and viewers in other processes that
- * do the whole handshake and count what comes. Each implementation of the fan-out in turn, several times, and plain datagrams beside them, as
- * machines differ. See scripts/bench/fanout for the command line.
+ * do the whole handshake and count what comes. Each implementation of the fan-out in turn, several times, and beside them, as machines differ,
+ * plain datagrams, and a program in C++ that does nothing but send the same bursts. See scripts/bench/fanout for the command line.
  */
 import { execFileSync } from "node:child_process"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
 import { Scope } from "../../test/support/scope.ts"
+import { compileBurstFloor, measureBurstFloor } from "../lib/bench/burst-floor.ts"
 import { type FanoutName, type FanoutRound, measureRound } from "../lib/bench/fanout-round.ts"
 import { median } from "../lib/bench/numbers.ts"
 import { makeClip } from "../lib/bench/publisher.ts"
@@ -51,6 +52,8 @@ if (names.length === 0) throw new Error("--implementation is typescript, native 
 await makeClip(new Scope())
 const rounds: FanoutRound[] = []
 const floors: number[] = []
+const burstFloors: number[] = []
+const burstFloor = compileBurstFloor()
 for (let i = 0; i < Number(values.rounds); i++) {
   for (const name of names) {
     const round = await measureRound(name, options)
@@ -62,6 +65,13 @@ for (let i = 0; i < Number(values.rounds); i++) {
   const floor = measureFloor([viewers, options.seconds, ...sizes])
   floors.push(floor)
   print(`round ${i + 1}  floor       ${floor.toFixed(2)} µs of CPU per datagram with plain dgram.send`)
+  if (burstFloor === undefined) continue
+  const [packetsPerSecond = 0, bytes = 0] = sizes
+  const bursts = await measureBurstFloor(burstFloor, { viewers, seconds: options.seconds, packetsPerSecond, bytes })
+  burstFloors.push(bursts)
+  print(
+    `round ${i + 1}  bursts      ${bursts.toFixed(2)} µs of CPU per datagram in C++ with UDP GSO, without encryption`,
+  )
 }
 
 const floor = median(floors) as number
@@ -71,12 +81,17 @@ print([...names.map((name) => name.padStart(12)), ""].join(""))
 for (const [key, title, digits] of FIGURES) {
   print(`${medians.map(({ figures }) => (figures[key] as number).toFixed(digits).padStart(12)).join("")}  ${title}`)
 }
+const bursts = median(burstFloors)
 const ratios = medians.map(({ figures }) => ((figures.cpuUsPerPacket as number) / floor).toFixed(2).padStart(12))
 print(`${ratios.join("")}  CPU per packet, in relation to plain dgram.send (${floor.toFixed(2)} µs)`)
+if (bursts !== undefined) {
+  const ratios = medians.map(({ figures }) => ((figures.cpuUsPerPacket as number) / bursts).toFixed(2).padStart(12))
+  print(`${ratios.join("")}  the same, in relation to bare bursts in C++ (${bursts.toFixed(2)} µs)`)
+}
 const [first, second] = medians.map(({ figures }) => figures.cpuUsPerPacket as number)
 if (first !== undefined && second !== undefined) print(`${names.join(" / ")}: ${(first / second).toFixed(2)}`)
 if (values.json !== undefined) {
-  const result = { ...options, floorUsPerDatagram: floor, medians, rounds, floors }
+  const result = { ...options, floorUsPerDatagram: floor, burstFloorUsPerDatagram: bursts, medians, rounds, floors }
   writeFileSync(values.json, `${JSON.stringify(result, null, 2)}\n`)
 }
 process.exit(0)
