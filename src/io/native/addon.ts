@@ -90,7 +90,8 @@ export type NativeLoad =
 export function loadNativeAddon(): NativeLoad {
   try {
     const file = nativeAddonFile()
-    if (!existsSync(file)) return { reason: "it is not compiled; scripts/run or whipstitch-build-native does that with a C++ compiler" }
+    if (!existsSync(file))
+      return { reason: "it is not compiled; scripts/run or whipstitch-build-native does that with a C++ compiler" }
     return { addon: createRequire(import.meta.url)(file) as NativeAddon }
   } catch (error) {
     return { reason: error instanceof Error ? error.message : String(error) }
