@@ -6,18 +6,6 @@
 
 namespace {
 
-Aead* aeadOf(const Call& call) {
-  void* aead = nullptr;
-  napi_unwrap(call.env, call.self, &aead);
-  return static_cast<Aead*>(aead);
-}
-
-napi_value toBoolean(napi_env env, bool isTrue) {
-  napi_value value = nullptr;
-  napi_get_boolean(env, isTrue, &value);
-  return value;
-}
-
 /** new Aead(key) */
 napi_value construct(napi_env env, napi_callback_info info) {
   const Call call(env, info);
@@ -27,30 +15,25 @@ napi_value construct(napi_env env, napi_callback_info info) {
   return call.self;
 }
 
-/** seal(nonce, additional, plaintext, output, offset): false where OpenSSL fails */
-napi_value seal(napi_env env, napi_callback_info info) {
+/** Calls seal or open with (nonce, additional, text, output, offset). */
+template <bool (Aead::*action)(uint8_t*, const uint8_t*, Bytes, Bytes)>
+napi_value act(napi_env env, napi_callback_info info) {
   const Call call(env, info);
   const auto [additional, additionalLength] = call.array<uint8_t>(1);
-  const auto [plaintext, length] = call.array<uint8_t>(2);
+  const auto [text, length] = call.array<uint8_t>(2);
   uint8_t* out = call.array<uint8_t>(3).first + call.u32(4);
   const uint8_t* nonce = call.array<uint8_t>(0).first;
-  return toBoolean(env, aeadOf(call)->seal(out, nonce, additional, additionalLength, plaintext, length));
-}
-
-/** open(nonce, additional, sealed, output, offset): false where it is not authentic; `sealed` ends with the tag */
-napi_value open(napi_env env, napi_callback_info info) {
-  const Call call(env, info);
-  const auto [additional, additionalLength] = call.array<uint8_t>(1);
-  const auto [sealed, length] = call.array<uint8_t>(2);
-  uint8_t* out = call.array<uint8_t>(3).first + call.u32(4);
-  const uint8_t* nonce = call.array<uint8_t>(0).first;
-  const size_t textLength = length - Aead::TAG_BYTES;
-  return toBoolean(env, aeadOf(call)->open(out, nonce, additional, additionalLength, sealed, textLength));
+  void* aead = nullptr;
+  napi_unwrap(env, call.self, &aead);
+  const bool isDone = (static_cast<Aead*>(aead)->*action)(out, nonce, {additional, additionalLength}, {text, length});
+  napi_value result = nullptr;
+  napi_get_boolean(env, isDone, &result);
+  return result;
 }
 
 }  // namespace
 
 void exportAead(napi_env env, napi_value exports) {
-  const napi_property_descriptor methods[] = {method("seal", seal), method("open", open)};
+  const napi_property_descriptor methods[] = {method("seal", act<&Aead::seal>), method("open", act<&Aead::open>)};
   exportClass(env, exports, "Aead", construct, methods);
 }

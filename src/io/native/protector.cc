@@ -2,11 +2,11 @@
 
 #include <cstring>
 
+#include "aead.h"
 #include "bytes.h"
 
 namespace {
 constexpr size_t CM_TAG_BYTES = 10;
-constexpr size_t GCM_TAG_BYTES = 16;
 
 /** SHA-1 of one block of the HMAC key with a pad: half of the work of a HMAC, the same for all packets (RFC 2104). */
 SHA_CTX startWithPad(const uint8_t* key, uint8_t pad) {
@@ -39,7 +39,10 @@ size_t Protector::protect(uint8_t* packet, size_t headerBytes, const uint8_t* pa
   writeU32(iv + ssrcAt + 4, rollover);
   writeU16(iv + ssrcAt + 8, sequenceNumber);
   for (size_t i = 0; i < sizeof salt_; i++) iv[i] ^= salt_[i];
-  if (isGcm_) return sealGcm(packet, headerBytes, payload, length, iv) ? headerBytes + length + GCM_TAG_BYTES : 0;
+  if (isGcm_) {
+    const bool isSealed = sealGcm(cipher_, packet + headerBytes, iv, {packet, headerBytes}, {payload, length});
+    return isSealed ? headerBytes + length + GCM_TAG_BYTES : 0;
+  }
   if (!encryptCm(packet + headerBytes, payload, length, iv)) return 0;
   authenticate(packet, headerBytes + length, rollover);
   return headerBytes + length + CM_TAG_BYTES;
@@ -49,16 +52,6 @@ bool Protector::encryptCm(uint8_t* out, const uint8_t* payload, size_t length, c
   int written = 0;
   return EVP_EncryptInit_ex(cipher_, nullptr, nullptr, nullptr, iv) == 1 &&
          (length == 0 || EVP_EncryptUpdate(cipher_, out, &written, payload, static_cast<int>(length)) == 1);
-}
-
-bool Protector::sealGcm(uint8_t* packet, size_t headerBytes, const uint8_t* payload, size_t length, const uint8_t* iv) {
-  uint8_t* out = packet + headerBytes;
-  int written = 0;
-  return EVP_EncryptInit_ex(cipher_, nullptr, nullptr, nullptr, iv) == 1 &&
-         EVP_EncryptUpdate(cipher_, nullptr, &written, packet, static_cast<int>(headerBytes)) == 1 &&
-         (length == 0 || EVP_EncryptUpdate(cipher_, out, &written, payload, static_cast<int>(length)) == 1) &&
-         EVP_EncryptFinal_ex(cipher_, out + length, &written) == 1 &&
-         EVP_CIPHER_CTX_ctrl(cipher_, EVP_CTRL_AEAD_GET_TAG, GCM_TAG_BYTES, out + length) == 1;
 }
 
 void Protector::authenticate(uint8_t* packet, size_t length, uint32_t rollover) {

@@ -21,7 +21,6 @@ class Protector {
 
  private:
   bool encryptCm(uint8_t* out, const uint8_t* payload, size_t length, const uint8_t* iv);
-  bool sealGcm(uint8_t* packet, size_t headerBytes, const uint8_t* payload, size_t length, const uint8_t* iv);
   void authenticate(uint8_t* packet, size_t length, uint32_t rollover);
 
   const bool isGcm_;
