@@ -46,6 +46,7 @@ export const STATUS_OF: Readonly<Record<ErrorCode, ContentfulStatusCode>> = {
   "access.denied": 403,
   "access.unavailable": 503,
   "stream.name": 400,
+  "stream.start": 400,
   "stream.busy": 409,
   "stream.not_live": 409,
   "session.not_found": 404,

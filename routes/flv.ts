@@ -13,13 +13,15 @@ export interface FlvPlayRequest {
   readonly remoteAddress: string | undefined
   /** Opus where the publisher sends it; otherwise AAC. */
   readonly wantsOpus: boolean
+  /** The query's `start`: where the viewer wants to begin. */
+  readonly start: string | undefined
 }
 
 /** All that HTTP-FLV needs from the gateway. */
 export interface FlvService {
   /**
-   * Adds a viewer and returns the body that the HTTP server sends him. Throws `stream.name`, `stream.not_live`, `access.*`,
-   * `session.limit` and `gateway.closing`.
+   * Adds a viewer and returns the body that the HTTP server sends him. Throws `stream.name`, `stream.start`, `stream.not_live`,
+   * `access.*`, `session.limit` and `gateway.closing`.
    */
   playFlv(request: FlvPlayRequest): Promise<object>
   /** Throws what `playFlv` would. */
@@ -61,5 +63,6 @@ function playRequest(c: Context<ClientEnv>): FlvPlayRequest {
     token: requestToken(c),
     remoteAddress: c.var.client.remoteAddress,
     wantsOpus: c.req.query("audio") === "opus",
+    start: c.req.query("start"),
   }
 }

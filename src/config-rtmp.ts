@@ -50,6 +50,12 @@ export const Rtmp = z.strictObject({
     .default(4_000)
     .describe("the same in time: a reader that is later goes on with the next keyframe"),
   readerSlowTimeoutMs: positive.default(10_000).describe("a reader that does not catch up within this time is ended"),
+  readerStart: z
+    .enum(["live", "keyframe"])
+    .default("live")
+    .describe(
+      "where players by RTMP and HTTP-FLV begin that do not say ?start=: live, or the last keyframe, and then as late as that is old",
+    ),
   reconnectUrl: serverUrl
     .default("")
     .describe("another server, rtmp://HOST:PORT: when this one closes, peers that can are asked to go there"),

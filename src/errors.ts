@@ -44,6 +44,7 @@ export type ErrorCode =
   | "stream.name"
   | "stream.busy"
   | "stream.not_live"
+  | "stream.start"
   | "session.not_found"
   | "session.limit"
   | "recording.failed"

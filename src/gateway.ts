@@ -159,6 +159,7 @@ async function start(config: Config, logger: Logger, open: Closeable[]): Promise
       maxDelayMs: config.rtmp.readerMaxDelayMs,
       slowTimeoutMs: config.rtmp.readerSlowTimeoutMs,
     },
+    defaultStart: config.rtmp.readerStart,
     logger,
     nowMs,
     isClosing: () => isClosing,

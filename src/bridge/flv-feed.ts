@@ -1,6 +1,7 @@
 import type { LiveStream } from "../hub/live-stream.ts"
 import { PASSED_AUDIO_CODECS, type PassedAudioCodec, type VideoCodec } from "../media/codec.ts"
 import { type AudioFrame, decodingTimeUs, isVideoFrame, type MediaFrame, type Track } from "../media/frame.ts"
+import { type FlvStart, replayAtLive } from "./flv-replay.ts"
 import { type FlvContents, flvMetadata } from "./frames-to-flv.ts"
 
 /** What the receiver of a feed can use. */
@@ -45,8 +46,8 @@ export interface FlvFeedTotals {
 
 /**
  * Chooses what of a live stream goes to one receiver of RTMP or FLV: metadata, tracks and frames in the order of decoding time, beginning
- * with the cached group of pictures. Pictures begin with a keyframe, sound not before them; a receiver that is too slow goes on with a later
- * keyframe.
+ * with the cached group of pictures, at its true times or at live (`FlvStart`). Pictures begin with a keyframe, sound not before them; a receiver that is too
+ * slow goes on with a later keyframe.
  */
 export class FlvFeed {
   readonly #stream: LiveStream
@@ -66,6 +67,8 @@ export class FlvFeed {
   #announced: FlvContents | undefined
   #waitsForKeyframe = true
   #firstPictureUs: number | undefined
+  /** Where the times of the first pictures do not tell it. */
+  #pictureRateHz: number | undefined
   #droppingSinceMs: number | undefined
   #isEnded = false
 
@@ -104,7 +107,7 @@ export class FlvFeed {
   get sharedKey(): string | undefined {
     const isOwn = this.#announced === undefined || this.#droppingSinceMs !== undefined || this.#isEnded
     if (isOwn || !this.#isWanted.video || !this.#isWanted.audio) return undefined
-    if (this.#pictures !== undefined && this.#waitsForKeyframe) return undefined
+    if (this.#pictures !== undefined && (this.#waitsForKeyframe || this.#soundMayBeEarly)) return undefined
     return `${this.#audioCodec} ${this.#announced?.video} ${this.#announced?.audio}`
   }
 
@@ -142,12 +145,15 @@ export class FlvFeed {
   }
 
   /** Begins to send. */
-  start(): void {
-    const replay: MediaFrame[] = []
-    this.#replay = replay
+  start(from: FlvStart): void {
+    const cached: MediaFrame[] = []
+    this.#replay = cached
     this.#subscribe(true)
     this.#replay = undefined
-    for (const frame of replay.sort((a, b) => decodingTimeUs(a) - decodingTimeUs(b))) this.#onFrame(frame)
+    const hasPictures = this.#isWanted.video && this.#pictures !== undefined
+    const { frames, pictureRateHz } = from === "live" ? replayAtLive(cached, hasPictures) : { frames: cached }
+    this.#pictureRateHz = pictureRateHz
+    for (const frame of frames.sort((a, b) => decodingTimeUs(a) - decodingTimeUs(b))) this.#onFrame(frame)
     if (this.#waitsForKeyframe && !this.#isEnded) this.#stream.requestKeyframe(this.#nowMs())
   }
 
@@ -237,6 +243,13 @@ export class FlvFeed {
     return this.#nowMs() - this.#startedAtMs < MAX_PICTURE_WAIT_MS
   }
 
+  /** Sound that lags behind the pictures may still come from before the first one; such is left out for each receiver by itself. */
+  get #soundMayBeEarly(): boolean {
+    if (this.#announced?.audio === undefined || this.#lastTrack.audio !== undefined) return false
+    const { last } = this.#stream.lanes.videoFrames
+    return last !== undefined && last.dtsUs - (this.#firstPictureUs ?? 0) < MAX_SOUND_LAG_US
+  }
+
   /** The codec of the pictures that the receiver can have, undefined for none. */
   get #pictures(): VideoCodec | undefined {
     const { sources, videoCodec } = this.#stream
@@ -269,7 +282,9 @@ export class FlvFeed {
       video: this.#pictures,
       audio: audio === "passed" ? passedCodec(tracks) : audio && this.#audioCodec,
     }
-    this.#receiver.metadata(flvMetadata(this.#announced, tracks), timeUs)
+    const metadata = flvMetadata(this.#announced, tracks)
+    if (this.#pictureRateHz !== undefined) metadata.set("framerate", this.#pictureRateHz)
+    this.#receiver.metadata(metadata, timeUs)
   }
 }
 
@@ -278,5 +293,7 @@ function passedCodec(tracks: readonly Track[]): PassedAudioCodec | undefined {
   return PASSED_AUDIO_CODECS.find((codec) => (codecs as readonly string[]).includes(codec))
 }
 
+/** Sound that is not there by then has ended. */
+const MAX_SOUND_LAG_US = 1_000_000
 /** A receiver gets sound alone when no keyframe comes for longer. */
 const MAX_PICTURE_WAIT_MS = 3_000

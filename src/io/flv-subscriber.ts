@@ -5,6 +5,7 @@ import {
   type FlvFeedTotals,
   type FlvReceiver,
 } from "../bridge/flv-feed.ts"
+import type { FlvStart } from "../bridge/flv-replay.ts"
 import type { LiveStream } from "../hub/live-stream.ts"
 import type { Protocol, SessionFacts, StreamEvent, SubscriberSession } from "../hub/session.ts"
 import { CODEC_TITLES } from "../media/codec.ts"
@@ -45,6 +46,7 @@ export interface FlvSubscriberOptions {
   readonly remoteAddress: string | undefined
   readonly stream: LiveStream
   readonly accepts: FlvAcceptance
+  readonly start: FlvStart
   readonly limits: FlvFeedLimits
   readonly output: FlvOutput
   readonly logger: Logger
@@ -96,7 +98,7 @@ export class FlvSubscriber implements SubscriberSession, FlvReceiver, BroadcastM
 
   /** Begins to send. */
   start(): void {
-    this.#feed.start()
+    this.#feed.start(this.#options.start)
   }
 
   /** The receiver turns a kind off or on. */

@@ -6,6 +6,8 @@ export interface RtmpStreamAddress {
   readonly stream: string
   /** The query's `token`, else all that follows the stream name in the path: a stream key. */
   readonly token: string | undefined
+  /** The query's `start`: where in the stream a player wants to begin. */
+  readonly start: string | undefined
 }
 
 /**
@@ -18,14 +20,15 @@ export function parseStreamAddress(tcUrl: string, appName: string, streamName: s
   const [stream, streamQuery] = splitQuery(streamName)
   const path = takeSegment(`${trimSlashes(app)}/${trimSlashes(stream)}`)
   const name = takeSegment(path.rest)
-  let token = name.rest
-  for (const query of [splitQuery(tcUrl)[1], appQuery, streamQuery]) token = queryToken(query) || token
-  return { app: path.segment, stream: name.segment, token: token === "" ? undefined : token }
+  const queries = [splitQuery(tcUrl)[1], appQuery, streamQuery]
+  const token = lastValue(queries, "token") ?? (name.rest === "" ? undefined : name.rest)
+  return { app: path.segment, stream: name.segment, token, start: lastValue(queries, "start") }
 }
 
-/** In an RTMP address a plus sign is one: nobody writes a space so, and base64 has them. */
-function queryToken(query: string): string {
-  return new URLSearchParams(query.replaceAll("+", "%2B")).getAll("token").at(-1) ?? ""
+/** Not an empty one. In an RTMP address a plus sign is one: nobody writes a space so, and base64 has them. */
+function lastValue(queries: readonly string[], name: string): string | undefined {
+  const values = queries.map((query) => new URLSearchParams(query.replaceAll("+", "%2B")).getAll(name).at(-1))
+  return values.findLast((value) => value !== undefined && value !== "")
 }
 
 /** The rest may hold slashes, as a key in base64 does. */

@@ -28,7 +28,7 @@ function refusingApp(code: ErrorCode) {
 
 test("GET answers the head and leaves the body to the server", async () => {
   const { asked, env, get } = flvApp()
-  const response = await get("/flv/live/cam1.flv?token=secret&audio=opus")
+  const response = await get("/flv/live/cam1.flv?token=secret&audio=opus&start=live")
   expect(response.status).toBe(200)
   expect(Object.fromEntries(response.headers)).toMatchObject({
     "content-type": "video/x-flv",
@@ -38,7 +38,8 @@ test("GET answers the head and leaves the body to the server", async () => {
   })
   expect(env.live).toBe(BODY)
   const remoteAddress = "198.51.100.7"
-  expect(asked).toEqual([{ app: "live", stream: "cam1", token: "secret", remoteAddress, wantsOpus: true }])
+  const about = { app: "live", stream: "cam1", token: "secret", remoteAddress }
+  expect(asked).toEqual([{ ...about, wantsOpus: true, start: "live" }])
 })
 
 test("a bearer token goes before that of the address, and sound is AAC as a rule", async () => {
@@ -67,6 +68,7 @@ test("a browser may ask for permission to send a token", async () => {
 describe("refusals", () => {
   test.each<{ code: ErrorCode; status: number }>([
     { code: "stream.name", status: 400 },
+    { code: "stream.start", status: 400 },
     { code: "access.required", status: 401 },
     { code: "access.invalid", status: 401 },
     { code: "access.denied", status: 403 },

@@ -42,3 +42,12 @@ test.each([
   const address = parseStreamAddress(tcUrl, app, stream)
   expect([address.app, address.stream, address.token]).toEqual(expected)
 })
+
+test.each([
+  { name: "on the name", app: "live", stream: "cam1?start=keyframe&token=t", expected: "keyframe" },
+  { name: "on the app", app: "live?start=live", stream: "cam1?token=t", expected: "live" },
+  { name: "the name's wins", app: "live?start=live", stream: "cam1?start=now", expected: "now" },
+  { name: "none", app: "live", stream: "cam1?start=", expected: undefined },
+])("finds the start $name", ({ app, stream, expected }) => {
+  expect(parseStreamAddress("", app, stream).start).toBe(expected)
+})

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
+import type { FlvStart } from "../../src/bridge/flv-replay.ts"
 import { parseAudioTag } from "../../src/flv/audio-tag.ts"
 import { parseVideoTag } from "../../src/flv/video-tag.ts"
 import { parseStreamName } from "../../src/hub/stream-name.ts"
@@ -10,6 +11,7 @@ import type { RtmpOutput } from "../../src/io/rtmp/flv-output.ts"
 import { createRtmpReader } from "../../src/io/rtmp/reader.ts"
 import { ByteReader, concat } from "../../src/media/bytes.ts"
 import { parseAvcConfig, serializeAvcConfig } from "../../src/media/h264.ts"
+import { parseAmf0 } from "../../src/rtmp/amf0.ts"
 import { ChunkReader } from "../../src/rtmp/chunk-reader.ts"
 import { serializeMessage } from "../../src/rtmp/chunk-writer.ts"
 import { controlMessage, MESSAGE_TYPE, type RtmpMessage } from "../../src/rtmp/message.ts"
@@ -148,11 +150,15 @@ interface RtmpSinkOptions {
   readonly fourCcList?: readonly string[]
   /** What players that keep up share; each test turn must then end before they get it. */
   readonly broadcasts?: FlvBroadcasts
+  /** Where it begins; with the last keyframe as a rule, so that times are the publisher's. */
+  readonly start?: FlvStart
 }
 
 /** A player: what the reader sends is taken apart again; while `isStalled` its connection takes nothing. */
 export class RtmpSink implements RtmpOutput {
   readonly seen: SeenMessage[] = []
+  /** The properties of `onMetaData`. */
+  metadata: ReadonlyMap<string, unknown> | undefined
   readonly reader: FlvSubscriber
   endedBecause: string | undefined
   isStalled = false
@@ -160,11 +166,14 @@ export class RtmpSink implements RtmpOutput {
   readonly #chunks = new ChunkReader(RTMP_SERVER_DEFAULTS)
   #queue: { readonly bytes: Uint8Array; readonly atMs: number }[] = []
 
-  constructor(gateway: TestGateway, { maxQueueBytes = 1_000_000, fourCcList = [], broadcasts }: RtmpSinkOptions = {}) {
+  constructor(
+    gateway: TestGateway,
+    { maxQueueBytes = 1_000_000, fourCcList = [], broadcasts, start }: RtmpSinkOptions = {},
+  ) {
     this.#gateway = gateway
     const chunkSize = controlMessage(MESSAGE_TYPE.setChunkSize, RTMP_SERVER_DEFAULTS.chunkSizeBytes)
     this.#chunks.push(serializeMessage(chunkSize, 128), () => undefined)
-    const address = { app: "live", stream: "cam1", token: undefined }
+    const address = { app: "live", stream: "cam1", token: undefined, start }
     this.reader = createRtmpReader(
       { type: "playRequested", streamId: 1, capabilities: parseCapabilities({ fourCcList }), ...address },
       {
@@ -173,6 +182,7 @@ export class RtmpSink implements RtmpOutput {
         id: "reader",
         remoteAddress: undefined,
         output: this,
+        defaultStart: "keyframe",
         limits: { maxQueueBytes, maxDelayMs: 4_000, slowTimeoutMs: 10_000 },
         onError: gateway.onBug,
         ...(broadcasts !== undefined && { broadcasts }),
@@ -230,6 +240,9 @@ export class RtmpSink implements RtmpOutput {
       if (tag === undefined) return
       if (tag.type === "config") this.seen.push({ type: "audioConfig", timestampMs, config: tag.config })
       if (tag.type === "frame") this.seen.push({ type: "sound", timestampMs, data: tag.data })
+    } else if (typeId === MESSAGE_TYPE.dataAmf0) {
+      const [, values] = parseAmf0(payload)
+      if (values instanceof Map) this.metadata = values
     }
   }
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto"
 import type { AccessControl, AccessGrant } from "../../access/access.ts"
 import type { FlvFeedLimits } from "../../bridge/flv-feed.ts"
+import { type FlvStart, parseFlvStart } from "../../bridge/flv-replay.ts"
 import { GatewayError } from "../../errors.ts"
 import { parseStreamName } from "../../hub/stream-name.ts"
 import type { StreamRegistry } from "../../hub/stream-registry.ts"
@@ -19,6 +20,8 @@ export interface FlvRequest {
   readonly remoteAddress: string | undefined
   /** Opus where the publisher sends it; otherwise AAC. */
   readonly wantsOpus: boolean
+  /** Where the viewer wants to begin, not yet checked. */
+  readonly start: string | undefined
 }
 
 /** What the service works with. */
@@ -26,6 +29,8 @@ export interface FlvServiceParts {
   readonly registry: StreamRegistry
   readonly access: AccessControl
   readonly limits: FlvFeedLimits
+  /** Where a viewer begins that does not say it. */
+  readonly defaultStart: FlvStart
   readonly logger: Logger
   readonly nowMs: () => number
   readonly isClosing: () => boolean
@@ -44,16 +49,17 @@ export class FlvService {
     this.#refusals = new RefusalLog("viewer", parts)
   }
 
-  /** Joins a stream. Throws `stream.name`, `stream.not_live`, `access.*`, `session.limit` and `gateway.closing`. */
+  /** Joins a stream. Throws `stream.name`, `stream.start`, `stream.not_live`, `access.*`, `session.limit` and `gateway.closing`. */
   play(request: FlvRequest): Promise<LiveBody> {
     const { logger, nowMs, limits } = this.#parts
     const { remoteAddress, wantsOpus } = request
-    return this.#admit(request, ({ id, stream, grant }) => {
+    return this.#admit(request, ({ id, stream, start, grant }) => {
       const session = sessionLabel(id)
       return new FlvViewer({
         id,
         remoteAddress,
         stream,
+        start,
         accepts: { opus: wantsOpus, takesVideo: () => true },
         limits,
         logger: logger.child({ protocol: "flv", remote: remoteAddress, session }),
@@ -73,17 +79,18 @@ export class FlvService {
   }
 
   async #admit<T>(request: FlvRequest, begin: (admission: Admission) => T): Promise<T> {
-    const { access, registry, isClosing } = this.#parts
+    const { access, registry, isClosing, defaultStart } = this.#parts
     const { token, remoteAddress } = request
     const id = randomUUID()
     let grant: AccessGrant | undefined
     try {
       const name = parseStreamName(request.app, request.stream)
+      const start = parseFlvStart(request.start, defaultStart)
       const sessionId = sessionLabel(id)
       const asked = { action: "play", stream: name, token, protocol: "flv", sessionId, remoteAddress } as const
       grant = await access.authorize(asked)
       if (isClosing()) throw new GatewayError("gateway.closing", "the gateway is shutting down")
-      return begin({ id, grant, stream: registry.find(name) })
+      return begin({ id, grant, start, stream: registry.find(name) })
     } catch (error) {
       const reason = error instanceof GatewayError ? error.message : "internal error"
       grant?.ended({ sessionId: "", reason, durationMs: 0, bytes: 0 })
@@ -97,5 +104,6 @@ export class FlvService {
 interface Admission {
   readonly id: string
   readonly grant: AccessGrant
+  readonly start: FlvStart
   readonly stream: ReturnType<StreamRegistry["find"]>
 }

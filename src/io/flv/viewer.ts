@@ -8,7 +8,7 @@ import { type FlvTagCache, FlvTagOutput } from "./tag-output.ts"
 export interface FlvViewerOptions
   extends Pick<
     FlvSubscriberOptions,
-    "id" | "remoteAddress" | "stream" | "accepts" | "limits" | "logger" | "nowMs" | "onStopped"
+    "id" | "remoteAddress" | "stream" | "start" | "accepts" | "limits" | "logger" | "nowMs" | "onStopped"
   > {
   readonly tags: FlvTagCache
   readonly broadcasts: FlvBroadcasts

@@ -167,6 +167,7 @@ export class StreamPush {
         role: "push",
         remoteAddress: connection.remoteAddress,
         stream: this.stream,
+        start: "keyframe",
         accepts: { opus: false, takesVideo: (codec) => takesVideo(capabilities, codec) },
         limits,
         output: new RtmpFlvOutput(connection.output, messages, streamId),

@@ -166,6 +166,7 @@ export class Recording {
       role: "recording",
       remoteAddress: undefined,
       stream,
+      start: "keyframe",
       accepts: { opus: this.settings.audio === "published", takesVideo: () => true },
       limits,
       output,

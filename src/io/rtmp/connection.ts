@@ -3,6 +3,7 @@ import type { Socket } from "node:net"
 import { TLSSocket } from "node:tls"
 import type { AccessControl } from "../../access/access.ts"
 import type { FlvFeedLimits } from "../../bridge/flv-feed.ts"
+import type { FlvStart } from "../../bridge/flv-replay.ts"
 import { type ErrorCode, GatewayError } from "../../errors.ts"
 import type { StreamName } from "../../hub/stream-name.ts"
 import type { StreamRegistry } from "../../hub/stream-registry.ts"
@@ -33,6 +34,8 @@ export interface ConnectionContext {
   readonly messages: RtmpMessageCache
   readonly broadcasts: FlvBroadcasts
   readonly readerLimits: FlvFeedLimits
+  /** Where a player begins that does not say it. */
+  readonly readerStart: FlvStart
   /** A publisher has begun that wants its stream to be recorded (`publish` of type `record` or `append`). */
   readonly onRecordRequested?: ((stream: StreamName) => void) | undefined
 }
@@ -206,7 +209,7 @@ export class RtmpConnection {
 
   #play(request: RtmpPlayRequested, admission: Admission): void {
     const { streamId } = request
-    const { registry, nowMs, messages, broadcasts, readerLimits } = this.#context
+    const { registry, nowMs, messages, broadcasts, readerLimits, readerStart } = this.#context
     const reader = createRtmpReader(request, {
       ...admission,
       remoteAddress: this.#remoteAddress,
@@ -217,6 +220,7 @@ export class RtmpConnection {
       output: this.#output,
       logger: this.#logger.child({ session: sessionLabel(admission.id) }),
       limits: readerLimits,
+      defaultStart: readerStart,
       onPublisher: (isThere) => this.#run(() => this.#session.tellPublisher(streamId, isThere)),
       onEnded: (reason) => this.#endStream(streamId, reason),
       onError: (error) => this.#fail(error),
@@ -276,7 +280,7 @@ function publishRefusal(code: ErrorCode): RtmpRefusal {
 }
 
 function playRefusal(code: ErrorCode): RtmpPlayRefusal {
-  const isFailure = code.startsWith("access.") || code === "session.limit"
+  const isFailure = code.startsWith("access.") || code === "session.limit" || code === "stream.start"
   return isFailure ? "NetStream.Play.Failed" : "NetStream.Play.StreamNotFound"
 }
 

@@ -1,5 +1,6 @@
 import type { AccessGrant } from "../../access/access.ts"
 import type { FlvFeedLimits } from "../../bridge/flv-feed.ts"
+import { type FlvStart, parseFlvStart } from "../../bridge/flv-replay.ts"
 import { AUDIO_FOURCC, VIDEO_FOURCC } from "../../flv/fourcc.ts"
 import type { StreamName } from "../../hub/stream-name.ts"
 import type { StreamRegistry } from "../../hub/stream-registry.ts"
@@ -28,6 +29,8 @@ export interface ReaderContext {
   readonly broadcasts?: FlvBroadcasts
   readonly output: RtmpOutput
   readonly limits: FlvFeedLimits
+  /** Where a player begins that does not say it. */
+  readonly defaultStart: FlvStart
   /** Called when the publisher was lost and may return, and when one has. */
   readonly onPublisher: (isThere: boolean) => void
   /** Called when the stream is over or the reader is too slow. */
@@ -36,8 +39,11 @@ export interface ReaderContext {
   readonly onError: (error: unknown) => void
 }
 
-/** Joins a stream for one playback over RTMP. Throws `stream.not_live` or `session.limit`. */
-export function createRtmpReader({ streamId, capabilities }: RtmpPlayRequested, context: ReaderContext): FlvSubscriber {
+/** Joins a stream for one playback over RTMP. Throws `stream.not_live`, `stream.start` or `session.limit`. */
+export function createRtmpReader(
+  { streamId, capabilities, start }: RtmpPlayRequested,
+  context: ReaderContext,
+): FlvSubscriber {
   const { id, name, registry, messages, output, broadcasts, grant } = context
   return new FlvSubscriber({
     ...context,
@@ -45,6 +51,7 @@ export function createRtmpReader({ streamId, capabilities }: RtmpPlayRequested, 
     transport: "tcp",
     role: "reader",
     stream: registry.find(name),
+    start: parseFlvStart(start, context.defaultStart),
     accepts: {
       opus: listsFourCc(capabilities.audio, AUDIO_FOURCC.opus) === true,
       takesVideo: (codec) => takesVideo(capabilities, codec),

@@ -1,5 +1,6 @@
 import type { Socket } from "node:net"
 import type { AccessControl } from "../../access/access.ts"
+import type { FlvStart } from "../../bridge/flv-replay.ts"
 import type { StreamName } from "../../hub/stream-name.ts"
 import type { StreamRegistry } from "../../hub/stream-registry.ts"
 import { RTMP_SERVER_DEFAULTS } from "../../rtmp/server-options.ts"
@@ -27,6 +28,8 @@ export interface RtmpServerConfig extends GateLimits {
   readonly readerQueueMaxBytes: number
   readonly readerMaxDelayMs: number
   readonly readerSlowTimeoutMs: number
+  /** Where a player begins that does not say it. */
+  readonly readerStart: FlvStart
 }
 
 /** What the RTMP server works with. */
@@ -79,6 +82,7 @@ export async function startRtmpServer(
       maxDelayMs: config.readerMaxDelayMs,
       slowTimeoutMs: config.readerSlowTimeoutMs,
     },
+    readerStart: config.readerStart,
   }
   const connections = new Set<RtmpConnection>()
   const onConnection = (socket: Socket) => {

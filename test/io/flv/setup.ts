@@ -48,6 +48,7 @@ export async function startFlvSetup(scope: Scope, limits: Partial<FlvFeedLimits>
     registry,
     access,
     limits: { maxQueueBytes: 1e6, maxDelayMs: 4_000, slowTimeoutMs: 10_000, ...limits },
+    defaultStart: "keyframe",
     logger,
     nowMs,
     isClosing: () => false,

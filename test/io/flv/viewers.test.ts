@@ -55,6 +55,18 @@ test("a viewer by WebSocket gets the same bytes, and is told why it ends", async
   expect(await closed).toEqual({ code: 1000, reason: "ended by an administrator" })
 })
 
+test("a viewer that begins at live gets the cached pictures pressed together; an unknown start is refused", async () => {
+  const setup = await startFlvSetup(scope)
+  publish(setup, 10)
+  const { received } = watchWebSocket(scope, setup, "/flv/live/cam1.flv?start=live")
+  await until("the cached pictures", () => received.events.length === 6)
+  setup.stream.pushFrame(frame("p", 13))
+  await until("the live picture", () => received.events.length === 7)
+  expect(tags(received).slice(2)).toEqual(["video 478", "video 478", "video 479", "video 480", "video 520"])
+  const refusal = await watchWebSocket(scope, setup, "/flv/live/cam1.flv?start=now").refused
+  expect(refusal.statusCode).toBe(400)
+})
+
 test("what leaves in one turn leaves as one message", async () => {
   const setup = await startFlvSetup(scope)
   publish(setup)

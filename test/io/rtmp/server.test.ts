@@ -54,7 +54,7 @@ test("a reader gets metadata, headers and the group of pictures in the order of 
     publisher.message(typeId, timestampMs, body)
   }
   await until("three frames", () => setup.registry.list()[0]?.lanes.videoFrames.cached.length === 2)
-  const reader = await play(setup)
+  const reader = await play(setup, "cam1?start=keyframe")
   publisher.message(VIDEO, 1_080, KEYFRAME)
   await until("all messages", () => reader.media().length === 6)
   const firstMs = reader.media()[0]?.timestampMs ?? 0
@@ -69,6 +69,27 @@ test("a reader gets metadata, headers and the group of pictures in the order of 
   ])
   const expected = { videocodecid: 7, audiocodecid: 10, width: 640, height: 360, stereo: true }
   expect(metadataOf(reader)).toMatchObject(expected)
+})
+
+test("a reader that does not say where begins at live; another word than live and keyframe is refused", async () => {
+  const setup = await startRtmpSetup(scope)
+  const publisher = await publish(setup)
+  publisher.message(VIDEO, 1_000, KEYFRAME)
+  publisher.message(VIDEO, 1_040, INTER_FRAME)
+  publisher.message(VIDEO, 1_080, INTER_FRAME)
+  await until("three pictures", () => setup.registry.list()[0]?.lanes.videoFrames.cached.length === 3)
+  const readers = [await play(setup), await play(setup, "cam1?start=live")]
+  for (const reader of readers) {
+    await until("the header and three pictures", () => reader.media().length === 4)
+    const [header = 0, ...times] = reader.media().map(({ timestampMs }) => timestampMs)
+    expect(times.map((time) => time - header)).toEqual([0, 1, 2])
+  }
+  const refused = await RtmpClient.open(setup.server.port, scope, "play", "cam1?start=now")
+  await refused.closed
+  expect(refused.statusCodes()).toEqual(["NetStream.Play.Failed"])
+  expect(await line(setup.log, "reader refused: start must be live or keyframe")).toMatchObject({
+    code: "stream.start",
+  })
 })
 
 test("a second publisher is refused and disconnected, the first one goes on", async () => {

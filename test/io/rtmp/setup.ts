@@ -41,6 +41,7 @@ export async function startRtmpSetup(
       connectionsPerSecond: 100,
       connectionBurst: 100,
       setupTimeoutMs: 5_000,
+      readerStart: "live",
       idleTimeoutMs: 30_000,
       pingIntervalMs: 15_000,
       pingTimeoutMs: 15_000,
