@@ -1,16 +1,11 @@
-import { readFileSync } from "node:fs"
-import { createServer } from "node:http"
-import type { AddressInfo } from "node:net"
-import { join } from "node:path"
 import type { Browser, Page } from "playwright-core"
 import { beforeAll, expect, test } from "vitest"
 import { openPage, startChromium } from "../support/chromium.ts"
 import { publishClip } from "../support/ffmpeg.ts"
 import { startGateway, type TestGateway } from "../support/gateway.ts"
 import { clip } from "../support/media.ts"
-import { ROOT } from "../support/paths.ts"
+import { type PlayerState, serveMpegtsPage } from "../support/mpegts-page.ts"
 import { AT_ONCE_MS, expectHealthy } from "../support/scenes.ts"
-import type { Scope } from "../support/scope.ts"
 import { liveStream } from "../support/streams.ts"
 import { groupScope, testScope } from "../support/test-scope.ts"
 import { until } from "../support/wait.ts"
@@ -25,7 +20,7 @@ let origin: string
 beforeAll(async () => {
   gateway = await startGateway(group)
   browser = await startChromium(group)
-  origin = await servePlayer(group)
+  origin = await serveMpegtsPage(group)
 })
 
 test.each([
@@ -70,49 +65,3 @@ async function progress(page: Page): Promise<{ width: number; height: number; er
     return isOn && now
   })
 }
-
-interface PlayerState {
-  readonly time: number
-  readonly pictures: number
-  /** Bytes of sound decoded. */
-  readonly sound: number
-  readonly width: number
-  readonly height: number
-  readonly errors: string[]
-}
-
-/** Serves a page with the player, and returns its origin. */
-async function servePlayer(within: Scope): Promise<string> {
-  const library = readFileSync(join(ROOT, "node_modules/mpegts.js/dist/mpegts.js"))
-  const server = createServer((request, response) => {
-    const isLibrary = request.url === "/mpegts.js"
-    response.writeHead(200, { "content-type": isLibrary ? "text/javascript" : "text/html" })
-    response.end(isLibrary ? library : PAGE)
-  })
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
-  within.defer(() => server.close())
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-}
-
-const PAGE = `<!doctype html><video></video><script src="/mpegts.js"></script><script>
-  const video = document.querySelector("video")
-  const errors = []
-  var firstPictureMs
-  function play(url) {
-    const startedAt = performance.now()
-    video.requestVideoFrameCallback(() => { firstPictureMs = performance.now() - startedAt })
-    const player = mpegts.createPlayer({ type: "flv", isLive: true, url })
-    player.on(mpegts.Events.ERROR, (...details) => errors.push(details.slice(0, 2).join(" ")))
-    player.attachMediaElement(video)
-    player.load()
-    player.play()
-  }
-  const state = () => ({
-    time: video.currentTime,
-    pictures: video.getVideoPlaybackQuality().totalVideoFrames,
-    sound: video.webkitAudioDecodedByteCount,
-    width: video.videoWidth,
-    height: video.videoHeight,
-    errors,
-  })
-</script>`
