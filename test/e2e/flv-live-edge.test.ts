@@ -23,7 +23,7 @@ let browser: Browser
 let origin: string
 
 beforeAll(async () => {
-  gateway = await startGateway(group)
+  gateway = await startGateway(group, { settings: { HUB__CACHE_MAX_MS: "600000" } }) // the tests take longer than 30 s
   browser = await startChromium(group)
   origin = await serveMpegtsPage(group)
   const picture = ["-vf", "scale=640:360:flags=neighbor,format=yuv420p", "-c:v", "libx264", "-preset", "ultrafast"]
