@@ -10,14 +10,16 @@ import { until, within } from "../support/wait.ts"
 const scope = testScope()
 const QUIET = ["-hide_banner", "-v", "level+info", "-nostdin"]
 const SECONDS = 2
+/** More than any of the clips has. */
+const CLIP_SECONDS = 20
 
 /** What ffmpeg says of the streams, the hashes of its decoded pictures, and its error lines. */
-async function decode(source: string, announced = "") {
+async function decode(source: string, announced = "", seconds = SECONDS) {
   const video = [
     "-map",
     "0:v?",
     "-t",
-    `${SECONDS}`,
+    `${seconds}`,
     "-enc_time_base",
     "demux",
     "-f",
@@ -26,10 +28,10 @@ async function decode(source: string, announced = "") {
     "md5",
     "pipe:1",
   ]
-  const audio = ["-map", "0:a?", "-t", `${SECONDS}`, "-f", "null", "-"]
+  const audio = ["-map", "0:a?", "-t", `${seconds}`, "-f", "null", "-"]
   const announcement = announced === "" ? [] : ["-rtmp_enhanced_codecs", announced]
   const reader = startProcess(scope, FFMPEG9, [...QUIET, ...announcement, "-i", source, ...video, ...audio])
-  const exit = await within((SECONDS + 15) * 1000, `${SECONDS} s of ${source}`, reader.exited)
+  const exit = await within((seconds + 15) * 1000, `${seconds} s of ${source}`, reader.exited)
   if (exit !== 0) throw new Error(`ffmpeg ended with ${exit}: ${reader.stderrLines.slice(-10).join("\n")}`)
   const inputs = reader.stderrLines.slice(
     0,
@@ -63,7 +65,7 @@ describe.skipIf(!HAS_FFMPEG9)("Enhanced RTMP", () => {
     const path = await clip(name)
     publish(setup, ["-i", path], ["-c:v", "copy", "-c:a", encoder], "cam1")
     await tracksOf(setup, 2)
-    const [source, read] = [await decode(path), await decode(setup.url("cam1"), announced)]
+    const [source, read] = [await decode(path), await decode(setup.url("cam1?start=keyframe"), announced)]
     expect(read.errors).toEqual([])
     expect(read.codecs.toSorted()).toEqual([audio, video].toSorted())
     expect(read.pictures.length).toBeGreaterThan(SECONDS * 25 - 5)
@@ -71,6 +73,10 @@ describe.skipIf(!HAS_FFMPEG9)("Enhanced RTMP", () => {
     expect(source.pictures.slice(first, first + read.pictures.length)).toEqual(
       read.pictures.slice(0, source.pictures.length - first),
     )
+    const [whole, live] = [await decode(path, "", CLIP_SECONDS), await decode(setup.url("cam1"), announced)]
+    expect(live.errors).toEqual([])
+    expect(live.pictures.length).toBeGreaterThan(SECONDS * 25 - 5)
+    expect(whole.pictures).toEqual(expect.arrayContaining(live.pictures)) // none is damaged, though some are left out
   })
 
   test("a reader whose list leaves the video codec out gets the sound alone", async () => {
