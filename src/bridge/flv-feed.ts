@@ -69,6 +69,8 @@ export class FlvFeed {
   #firstPictureUs: number | undefined
   /** Where the times of the first pictures do not tell it. */
   #pictureRateHz: number | undefined
+  /** Told along with the first picture: players that look at little of a stream would not find sound behind many pictures. */
+  #firstSound: Track | undefined
   #droppingSinceMs: number | undefined
   #isEnded = false
 
@@ -153,6 +155,8 @@ export class FlvFeed {
     const hasPictures = this.#isWanted.video && this.#pictures !== undefined
     const { frames, pictureRateHz } = from === "live" ? replayAtLive(cached, hasPictures) : { frames: cached }
     this.#pictureRateHz = pictureRateHz
+    if (from === "live" && this.#isWanted.audio)
+      this.#firstSound = cached.findLast((frame) => !isVideoFrame(frame))?.track
     for (const frame of frames.sort((a, b) => decodingTimeUs(a) - decodingTimeUs(b))) this.#onFrame(frame)
     if (this.#waitsForKeyframe && !this.#isEnded) this.#stream.requestKeyframe(this.#nowMs())
   }
@@ -225,11 +229,16 @@ export class FlvFeed {
     } else this.#totals.audioFrames++
     const timeUs = decodingTimeUs(frame)
     if (this.#announced === undefined) this.#announce(frame.track, timeUs)
-    if (this.#lastTrack[kind] !== frame.track) {
-      this.#lastTrack[kind] = frame.track
-      this.#receiver.track(frame.track, timeUs)
-    }
+    this.#tell(frame.track, timeUs)
+    this.#tell(this.#firstSound, timeUs)
+    this.#firstSound = undefined
     this.#receiver.frame(frame)
+  }
+
+  #tell(track: Track | undefined, timeUs: number): void {
+    if (track === undefined || this.#lastTrack[track.kind] === track) return
+    this.#lastTrack[track.kind] = track
+    this.#receiver.track(track, timeUs)
   }
 
   /** Sound before the first picture: players count from the first frame, and pictures must lie at the frames' distance from it. */
@@ -245,7 +254,7 @@ export class FlvFeed {
 
   /** Sound that lags behind the pictures may still come from before the first one; such is left out for each receiver by itself. */
   get #soundMayBeEarly(): boolean {
-    if (this.#announced?.audio === undefined || this.#lastTrack.audio !== undefined) return false
+    if (this.#announced?.audio === undefined || this.#totals.audioFrames > 0) return false
     const { last } = this.#stream.lanes.videoFrames
     return last !== undefined && last.dtsUs - (this.#firstPictureUs ?? 0) < MAX_SOUND_LAG_US
   }

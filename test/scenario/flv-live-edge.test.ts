@@ -65,7 +65,13 @@ describe("a player that joins in the middle of a long group of pictures", () => 
     const { gateway, source } = setUp()
     await publish(source, [0, 100])
     const sink = new RtmpSink(gateway, { start: "live" })
-    expect(sink.seen[0]).toMatchObject({ type: "videoConfig", timestampMs: sink.pictures[0]?.timestampMs })
+    const { timestampMs } = sink.pictures[0] ?? {}
+    const headers = [
+      { type: "videoConfig", timestampMs },
+      { type: "audioConfig", timestampMs },
+    ]
+    expect(sink.seen.slice(0, 3)).toMatchObject([...headers, { type: "picture" }])
+    expect(sink.seen.filter(({ type }) => type === "audioConfig")).toHaveLength(1)
     expect(sink.metadata?.get("framerate")).toBe(25)
     const archive = new RtmpSink(gateway, { start: "keyframe" })
     expect(archive.metadata?.has("framerate")).toBe(false)
