@@ -47,18 +47,17 @@ export function replayAtLive(cached: readonly MediaFrame[], hasPictures: boolean
  * All who join between two pictures get the same frames, so that these are serialised once.
  */
 export function pressPictures(group: readonly VideoFrame[]): readonly VideoFrame[] {
-  const newest = group.at(-1)
-  if (newest === undefined) return group
-  let pressed = pressedGroups.get(newest)
-  if (pressed === undefined) {
-    pressed = press(group, toMs(newest.dtsUs))
-    pressedGroups.set(newest, pressed)
-  }
+  const [keyframe, newest] = [group[0], group.at(-1)]
+  if (keyframe === undefined || newest === undefined) return group
+  const last = lastPressed.get(keyframe)
+  if (last?.newest === newest) return last.pressed
+  const pressed = press(group, toMs(newest.dtsUs))
+  lastPressed.set(keyframe, { newest, pressed })
   return pressed
 }
 
-/** By the newest picture. */
-const pressedGroups = new WeakMap<VideoFrame, readonly VideoFrame[]>()
+/** By keyframe, and one for each: what is made for other moments, and its serialised form, must not stay until the next keyframe. */
+const lastPressed = new WeakMap<VideoFrame, { readonly newest: VideoFrame; readonly pressed: readonly VideoFrame[] }>()
 
 function press(group: readonly VideoFrame[], edgeMs: number): readonly VideoFrame[] {
   const kept = withoutDisposable(group)
@@ -89,7 +88,7 @@ function withoutDisposable(group: readonly VideoFrame[]): VideoFrame[] {
   return group.filter((frame, i) => !pictures.isDisposable(frame) || i === 0)
 }
 
-/** As {@link flvTimestampMs} does, without the wrap. */
+/** As `flvTimestampMs` does, without the wrap. */
 function toMs(timeUs: number): number {
   return Math.round(timeUs / 1000)
 }
