@@ -77,7 +77,8 @@ napi_value addTrack(napi_env env, napi_callback_info info) {
   track.rtxSsrc = field[5];
   track.rtxPayloadType = static_cast<uint8_t>(field[6]);
   track.absSendTimeId = static_cast<uint8_t>(field[7]);
-  track.transportCcId = static_cast<uint8_t>(field[8]);
+  track.transportCcId = static_cast<uint8_t>(field[13] != 0 ? 0 : field[8]);
+  track.replayTransportCcId = static_cast<uint8_t>(field[8]);
   for (size_t i = 0; i < 3; i++) track.passedIds[i] = static_cast<uint8_t>(field[10 + i]);
   if (midLength > 0) {
     track.mid.resize((midLength + 4) & ~size_t{3});
@@ -143,14 +144,15 @@ napi_value send(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-/** sendTo(viewerId, trackId, frame, sequenceOffset, timestamp, absSendTime) */
+/** sendTo(viewerId, trackId, frame, sequenceOffset, timestamp, absSendTime): the viewer's next transport-wide number */
 napi_value sendTo(napi_env env, napi_callback_info info) {
   const Call call(env, info);
   Fanout* fanout = fanoutOf(call);
-  if (!fanout) return nullptr;
+  if (!fanout) return toNumber(env, 0);
   const uint16_t sequenceOffset = static_cast<uint16_t>(call.i32(3));
   fanout->sendTo(call.u32(0), call.text(1), call.frame(2), sequenceOffset, call.u32(4), call.u32(5));
-  return nullptr;
+  const ViewerStream* stream = fanout->find(call.u32(0), call.text(1));
+  return toNumber(env, stream ? stream->nextTransportNumber() : 0);
 }
 
 /** resend(viewerId, trackId, sequenceNumbers, absSendTime): how many were still there */

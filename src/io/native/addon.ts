@@ -20,6 +20,7 @@ export interface NativeFanoutHandle {
   leaveTrack(viewerId: number, trackId: string): void
   setThinning(viewerId: number, trackId: string, level: number): void
   send(sourceId: string, frame: NativeFrame, absSendTime: number): void
+  /** The viewer's next transport-wide number. */
   sendTo(
     viewerId: number,
     trackId: string,
@@ -27,7 +28,7 @@ export interface NativeFanoutHandle {
     sequenceOffset: number,
     timestamp: number,
     absSendTime: number,
-  ): void
+  ): number
   resend(viewerId: number, trackId: string, sequenceNumbers: Uint16Array, absSendTime: number): number
   /** False for what is not known. */
   stats(viewerId: number, trackId: string, into: Float64Array): boolean

@@ -27,8 +27,8 @@ size_t writeExtensions(uint8_t* out, const Burst& burst, const PlannedPacket& pl
     *end = static_cast<uint8_t>(track.absSendTimeId << 4 | 2);
     end += 4;
   }
-  if (track.transportCcId != 0) {
-    end[0] = static_cast<uint8_t>(track.transportCcId << 4 | 1);
+  if (burst.transportCcId != 0) {
+    end[0] = static_cast<uint8_t>(burst.transportCcId << 4 | 1);
     writeU16(end + 1, planned.transportNumber);
     end[3] = 0;
     end += 4;

@@ -18,6 +18,8 @@ struct Track {
   uint8_t rtxPayloadType = 0;
   uint8_t absSendTimeId = 0;
   uint8_t transportCcId = 0;
+  /** In its place for what goes to one viewer alone from the cache. */
+  uint8_t replayTransportCcId = 0;
   uint8_t passedIds[3] = {};
   /** The whole element, filled up to words; empty without one. */
   std::vector<uint8_t> mid;
@@ -60,6 +62,8 @@ struct Burst {
   /** As the viewer sees it. */
   uint32_t timestamp;
   uint32_t absSendTime;
+  /** 0 where these packets have no transport-wide numbers. */
+  uint8_t transportCcId;
   /** Sent again in the form of RFC 4588, with this number in front; -1 otherwise. */
   int32_t originalSequenceNumber;
   /** In the job's packets. */

@@ -60,7 +60,7 @@ void ViewerStream::replay(const FramePtr& frame, uint16_t sequenceOffset, uint32
     const uint16_t sequenceNumber = static_cast<uint16_t>(frame->packets[index].sequenceNumber + sequenceOffset);
     if (!numbers_.take(sequenceNumber)) continue;
     replayed_->add(sequenceNumber, timestamp, frame, index);
-    if (!isSent) openBurst(frame, timestamp, absSendTime);
+    if (!isSent) openBurst(frame, timestamp, absSendTime, -1, true);
     isSent = true;
     planPacket(sequenceNumber, index);
   }
@@ -154,12 +154,14 @@ void ViewerStream::markTime(uint32_t timestamp, double ptsUs) {
   if (!latest || static_cast<int32_t>(timestamp - *latest) > 0) stats_.latestTimestamp = timestamp;
 }
 
-void ViewerStream::openBurst(const FramePtr& frame, uint32_t timestamp, uint32_t absSendTime, int32_t originalSequenceNumber) {
+void ViewerStream::openBurst(const FramePtr& frame, uint32_t timestamp, uint32_t absSendTime, int32_t originalSequenceNumber,
+                             bool isReplay) {
   Job& job = viewer_.worker->planned;
   const uint32_t firstPacket = static_cast<uint32_t>(job.packets.size());
   if (job.frames.empty() || job.frames.back() != frame) job.frames.push_back(frame);
+  const uint8_t transportCcId = isReplay ? track_.replayTransportCcId : track_.transportCcId;
   job.bursts.push_back({viewer_.destination.get(), &track_, frame.get(), viewer_.address, timestamp + timestampOffset_,
-                        absSendTime, originalSequenceNumber, firstPacket, 0, nullptr, nullptr});
+                        absSendTime, transportCcId, originalSequenceNumber, firstPacket, 0, nullptr, nullptr});
 }
 
 void ViewerStream::planPacket(uint16_t sequenceNumber, uint32_t index) {
@@ -170,8 +172,8 @@ void ViewerStream::planPacket(uint16_t sequenceNumber, uint32_t index) {
 }
 
 void ViewerStream::plan(uint16_t sequenceNumber, uint32_t rollover, uint32_t index, bool isAtStart) {
-  const uint16_t transportNumber = track_.transportCcId != 0 ? viewer_.nextTransportNumber++ : 0;
   Job& job = viewer_.worker->planned;
+  const uint16_t transportNumber = job.bursts.back().transportCcId != 0 ? viewer_.nextTransportNumber++ : 0;
   job.packets.push_back({index, rollover, sequenceNumber, transportNumber, isAtStart});
   job.bursts.back().packetCount++;
 }

@@ -47,6 +47,7 @@ class ViewerStream {
 
   const Track& track() const { return track_; }
   const StreamStats& stats() const { return stats_; }
+  uint16_t nextTransportNumber() const { return viewer_.nextTransportNumber; }
   uint16_t nextSequenceNumber() const { return numbers_.next(); }
   /** What it follows now; null for nothing. */
   Source* source() const { return source_; }
@@ -78,7 +79,8 @@ class ViewerStream {
   void setOffset(uint16_t sequenceOffset);
   void startEpoch();
   void markTime(uint32_t timestamp, double ptsUs);
-  void openBurst(const FramePtr& frame, uint32_t timestamp, uint32_t absSendTime, int32_t originalSequenceNumber = -1);
+  void openBurst(const FramePtr& frame, uint32_t timestamp, uint32_t absSendTime, int32_t originalSequenceNumber = -1,
+                 bool isReplay = false);
   void planPacket(uint16_t sequenceNumber, uint32_t index);
   void plan(uint16_t sequenceNumber, uint32_t rollover, uint32_t index, bool isAtStart);
 

@@ -92,6 +92,12 @@ export function sentExtensions({ extensions = {}, rtx }: ViewerTrack): TrackExte
   return { ...(mid && { mid }), ...(passed && { passed }) }
 }
 
+/** What packets carry that do not come by `sendTo`. */
+export function liveExtensions(track: ViewerTrack): TrackExtensions {
+  const { transportCc, isTransportCcForSendTo = false, ...others } = sentExtensions(track)
+  return isTransportCcForSendTo || transportCc === undefined ? others : { ...others, transportCc }
+}
+
 function serializeMid(id: number, mid: string): Uint32Array {
   const value = new TextEncoder().encode(mid)
   if (value.length < 1 || value.length > 16) return new Uint32Array(0)

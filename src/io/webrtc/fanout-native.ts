@@ -89,10 +89,11 @@ export class NativeFanout implements PacketFanout {
     this.#handle.send(sourceId, this.#frameOf(batch), absSendTime(this.#nowUs()))
   }
 
-  sendTo(viewerId: ViewerId, trackId: TrackId, batch: RtpBatch, options: SendToOptions): void {
+  sendTo(viewerId: ViewerId, trackId: TrackId, batch: RtpBatch, options: SendToOptions): number {
     const { sequenceOffset, timestamp = batch.timestamp } = options
     const frame = this.#frameOf(batch)
-    this.#handle.sendTo(viewerId, trackId, frame, sequenceOffset & 0xffff, timestamp >>> 0, absSendTime(this.#nowUs()))
+    const offset = sequenceOffset & 0xffff
+    return this.#handle.sendTo(viewerId, trackId, frame, offset, timestamp >>> 0, absSendTime(this.#nowUs()))
   }
 
   setThinning(viewerId: ViewerId, trackId: TrackId, level: Thinning): void {
@@ -141,11 +142,12 @@ export class NativeFanout implements PacketFanout {
 
   #addTrack(viewerId: ViewerId, track: ViewerTrack): void {
     const { trackId, ssrc, payloadType, firstSequenceNumber = 0, timestampOffset = 0, rtx } = track
-    const { mid, absSendTime = 0, transportCc = 0, passed = {} } = sentExtensions(track)
+    const { mid, absSendTime = 0, transportCc = 0, isTransportCcForSendTo, passed = {} } = sentExtensions(track)
     const midBytes = new TextEncoder().encode(mid?.value ?? "")
     const rtxFields = rtx === undefined ? [0, 0, 0] : [1, rtx.ssrc, rtx.payloadType]
     const ids = [absSendTime, transportCc, mid?.id ?? 0, ...PASSED_EXTENSIONS.map((name) => passed[name] ?? 0)]
-    const fields = [ssrc, payloadType, firstSequenceNumber, timestampOffset, ...rtxFields, ...ids]
+    const numbered = isTransportCcForSendTo === true ? 1 : 0
+    const fields = [ssrc, payloadType, firstSequenceNumber, timestampOffset, ...rtxFields, ...ids, numbered]
     const fittingMid = midBytes.length <= 16 ? midBytes : new Uint8Array(0)
     this.#handle.addTrack(viewerId, trackId, Uint32Array.from(fields), fittingMid)
   }

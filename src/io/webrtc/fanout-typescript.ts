@@ -88,10 +88,10 @@ export class TypeScriptFanout implements PacketFanout {
     source.throwFailure()
   }
 
-  sendTo(viewerId: ViewerId, trackId: TrackId, batch: RtpBatch, options: SendToOptions): void {
+  sendTo(viewerId: ViewerId, trackId: TrackId, batch: RtpBatch, options: SendToOptions): number {
     const stream = this.#find(viewerId, trackId)
     if (stream?.source !== undefined) this.#leave(stream)
-    stream?.replay(batch, options.sequenceOffset, options.timestamp ?? batch.timestamp)
+    return stream?.replay(batch, options.sequenceOffset, options.timestamp ?? batch.timestamp) ?? 0
   }
 
   setThinning(viewerId: ViewerId, trackId: TrackId, level: Thinning): void {

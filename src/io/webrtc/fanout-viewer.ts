@@ -9,7 +9,7 @@ import {
   type ViewerTrack,
   type ViewerTrackStats,
 } from "./fanout.ts"
-import { ExtensionWriter, sentExtensions, type TransportCounter } from "./fanout-extensions.ts"
+import { ExtensionWriter, liveExtensions, sentExtensions, type TransportCounter } from "./fanout-extensions.ts"
 import { type LiveSource, SentHistory } from "./fanout-history.ts"
 import { SentNumbers } from "./fanout-numbers.ts"
 import { type ThinnableBatch, TrackThinning } from "./fanout-thinning.ts"
@@ -48,6 +48,7 @@ export class ViewerStream {
   readonly #viewer: SharedViewer
   readonly #output: FanoutOutput
   readonly #extensions: ExtensionWriter
+  readonly #replayExtensions: ExtensionWriter
   readonly #timestampOffset: number
   readonly #ssrcWord: number
   readonly #numbers: SentNumbers
@@ -81,7 +82,11 @@ export class ViewerStream {
     this.#track = track
     this.#viewer = viewer
     this.#output = output
-    this.#extensions = new ExtensionWriter(sentExtensions(track), viewer.transportCounter, output.nowUs)
+    this.#extensions = new ExtensionWriter(liveExtensions(track), viewer.transportCounter, output.nowUs)
+    this.#replayExtensions =
+      track.extensions?.isTransportCcForSendTo === true
+        ? new ExtensionWriter(sentExtensions(track), viewer.transportCounter, output.nowUs)
+        : this.#extensions
     this.#timestampOffset = timestampOffset
     this.#ssrcWord = swap32(ssrc)
     this.#numbers = new SentNumbers(firstSequenceNumber)
@@ -150,24 +155,26 @@ export class ViewerStream {
     this.#replayedTimestamps.clear()
   }
 
-  /** Sends a batch to this viewer alone. */
-  replay(batch: RtpBatch, sequenceOffset: number, timestamp: number): void {
+  /** Sends a batch to this viewer alone, and returns the viewer's next transport-wide number, 16 bits. */
+  replay(batch: RtpBatch, sequenceOffset: number, timestamp: number): number {
     this.#replayed ??= new SentHistory()
     this.#setOffset(sequenceOffset)
     if (!this.#replayedTimestamps.has(batch.timestamp)) this.#replayedTimestamps.set(batch.timestamp, timestamp)
-    this.#extensions.startBurst()
+    const extensions = this.#replayExtensions
+    extensions.startBurst()
     let isSent = false
     for (const packet of batch.packets) {
       if (packet.payload.length > MAX_PAYLOAD_BYTES) continue
       const sequenceNumber = (packet.sequenceNumber + sequenceOffset) & 0xffff
       if (!this.#numbers.take(sequenceNumber)) continue
       this.#replayed.add(sequenceNumber, timestamp, packet)
-      this.#sendPacket(sequenceNumber, timestamp, packet, alignPayload(packet.payload))
+      this.#sendPacket(sequenceNumber, timestamp, packet, alignPayload(packet.payload), extensions)
       isSent = true
     }
     if (isSent) this.#markTime(timestamp, batch.ptsUs)
     this.#pictureTimestamp = batch.timestamp
     this.#keepReplayed()
+    return this.#viewer.transportCounter.next & 0xffff
   }
 
   /** Sends one packet again; false where it is not there any more. */
@@ -270,11 +277,17 @@ export class ViewerStream {
     if (latest === undefined || ((timestamp - latest) | 0) > 0) stats.latestTimestamp = timestamp >>> 0
   }
 
-  #sendPacket(sequenceNumber: number, timestamp: number, packet: LanePacket, payload: AlignedPayload): void {
+  #sendPacket(
+    sequenceNumber: number,
+    timestamp: number,
+    packet: LanePacket,
+    payload: AlignedPayload,
+    extensions = this.#extensions,
+  ): void {
     const { payloadType } = this.#track
     const second = packet.marker ? payloadType | MARKER_BIT : payloadType
     const isAtStart = this.#numbers.isAtStart(sequenceNumber)
-    this.#write(second, sequenceNumber, timestamp, this.#ssrcWord, isAtStart, packet.extensions, payload)
+    this.#write(second, sequenceNumber, timestamp, this.#ssrcWord, isAtStart, packet.extensions, payload, extensions)
     this.#stats.packetCount++
     this.#stats.octetCount += payload.bytes.length
   }
@@ -287,12 +300,13 @@ export class ViewerStream {
     isAtStart: boolean,
     passed: readonly PassedExtension[] | undefined,
     payload: AlignedPayload,
+    extensions = this.#extensions,
   ): void {
     const { ring, send } = this.#output
     const { words } = ring
     const offset = ring.next()
     const at = offset >> 2
-    const extensionWords = this.#extensions.write(ring, at + HEADER_WORDS, isAtStart, passed)
+    const extensionWords = extensions.write(ring, at + HEADER_WORDS, isAtStart, passed)
     const firstByte = extensionWords > 0 ? VERSION_BITS | EXTENSION_BIT : VERSION_BITS
     words[at] = firstByte | (secondByte << 8) | ((sequenceNumber >> 8) << 16) | (sequenceNumber << 24)
     words[at + 1] = swap32((timestamp + this.#timestampOffset) >>> 0)

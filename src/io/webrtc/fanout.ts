@@ -20,6 +20,8 @@ export interface TrackExtensions {
   readonly absSendTime?: number
   /** A number in every packet, counted over all tracks of the viewer. Only with RTX, see `ViewerTrack.rtx`. */
   readonly transportCc?: number
+  /** True where `transportCc` is only in what `sendTo` brings, so that the packets of a live stream do not cost it, nor the feedback on them. */
+  readonly isTransportCcForSendTo?: boolean
   /** What came with the packet and is passed on, under the viewer's ids. */
   readonly passed?: Readonly<Partial<Record<PassedExtensionName, number>>>
 }
@@ -120,9 +122,10 @@ export interface PacketFanout {
   send(sourceId: SourceId, batch: RtpBatch): void
   /**
    * Sends a batch to one viewer, whose track then follows no source: cached packets for its first picture. `joinTrack` with the same offset
-   * goes on from there, also with packets that come late; `leaveTrack` before the packets of another source.
+   * goes on from there, also with packets that come late; `leaveTrack` before the packets of another source. Returns the viewer's next
+   * transport-wide number, 16 bits: those of the batch are right before it, where the track has them.
    */
-  sendTo(viewerId: ViewerId, trackId: TrackId, batch: RtpBatch, options: SendToOptions): void
+  sendTo(viewerId: ViewerId, trackId: TrackId, batch: RtpBatch, options: SendToOptions): number
   /**
    * From the next picture on, leaves out part of what `send` brings to the viewer's track, which is "none" at first. What `sendTo` brings always goes
    * out.

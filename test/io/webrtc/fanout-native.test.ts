@@ -19,7 +19,7 @@ function run(create: Creator, profile: SrtpProfile, first: number, actions: read
   const { key, salt } = KEYING_BYTES[profile]
   const ids = remotes.map((remote, i): ViewerId => {
     const local = { profile, key: new Uint8Array(key).fill(i + 1), salt: new Uint8Array(salt).fill(i + 5) }
-    const tracks = [scheduledTrack(first, i === 0), { trackId: "audio", ssrc: 9, payloadType: 111 }]
+    const tracks = [scheduledTrack(first, i === 0, first % 2 === 0), { trackId: "audio", ssrc: 9, payloadType: 111 }]
     return fanout.addViewer({ remote, keys: { profile, local, remote: local }, tracks })
   })
   fanout.joinTrack(ids[1] as ViewerId, "audio", { sourceId: "high" })

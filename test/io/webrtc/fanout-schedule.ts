@@ -80,8 +80,13 @@ class TestLane {
 }
 
 /** The track that `play` needs its viewers to have. */
-export function scheduledTrack(firstSequenceNumber: number, hasRtx: boolean): ViewerTrack {
-  const extensions = { mid: { id: 1, value: "v" }, absSendTime: 2, transportCc: 3, passed: { playoutDelay: 4 } }
+export function scheduledTrack(
+  firstSequenceNumber: number,
+  hasRtx: boolean,
+  isTransportCcForSendTo = false,
+): ViewerTrack {
+  const ids = { mid: { id: 1, value: "v" }, absSendTime: 2, transportCc: 3, passed: { playoutDelay: 4 } }
+  const extensions = { ...ids, isTransportCcForSendTo }
   const track = { trackId: "video", ssrc: SSRC, payloadType: 96, firstSequenceNumber, extensions }
   return { ...track, ...(hasRtx && { rtx: { ssrc: RTX_SSRC, payloadType: 97 } }) }
 }

@@ -182,6 +182,27 @@ describe.each(IMPLEMENTATIONS.flatMap((one) => PROFILES.map((profile) => ({ ...o
         ])
       })
 
+      test("with a count of what came from the cache alone, and tells how far that is", async () => {
+        const extensions = { transportCc: 14, isTransportCcForSendTo: true }
+        const audio = { trackId: "audio", ssrc: 8, payloadType: 111 }
+        const id = add({ rtx: RTX, extensions }, audio)
+        expect(fanout.sendTo(id, "video", batch(1, 2), { sequenceOffset: 0 })).toBe(2)
+        expect(fanout.sendTo(id, "audio", batch(1), { sequenceOffset: 0 })).toBe(2)
+        fanout.joinTrack(id, "video", { sourceId: "lane", sequenceOffset: 0 })
+        fanout.send("lane", batch(3))
+        fanout.resend(id, "video", [1])
+        expect(fanout.sendTo(id, "video", batch(4), { sequenceOffset: 0 })).toBe(3)
+        expect(fanout.sendTo(id + 1, "video", batch(5), { sequenceOffset: 0 })).toBe(0)
+        expect((await viewer.packets(6)).map(({ extension }) => extension)).toEqual([
+          "bede0001e1000000",
+          "bede0001e1000100",
+          "",
+          "",
+          "",
+          "bede0001e1000200",
+        ])
+      })
+
       test("that tell of the sending only where packets are not sent again as they were", async () => {
         const passed = { playoutDelay: 6 }
         const id = add({ extensions: { mid: { id: 1, value: "0" }, absSendTime: 2, transportCc: 3, passed } })
