@@ -47,7 +47,9 @@ export interface AnsweredMedia {
 export interface Terms {
   readonly peer: "sends" | "receives"
   readonly extensions: readonly HeaderExtensionName[]
+  /** For video. */
   readonly feedback: readonly string[]
+  readonly audioFeedback: readonly string[]
 }
 
 /** A publisher is told by REMB what it may send, and by transport-wide feedback what arrived. */
@@ -55,19 +57,25 @@ export const PUBLISH_TERMS: Terms = {
   peer: "sends",
   extensions: ["mid", "rid", "repairedRid", "absSendTime", "transportCc", ...PASSED_EXTENSIONS],
   feedback: ["nack", "nack pli", "ccm fir", "goog-remb", "transport-cc"],
+  audioFeedback: ["transport-cc"],
 }
 
-/** REMB costs a viewer's gateway nothing per packet but a send time, so a viewer that has it gets nothing else. */
+/**
+ * REMB costs a viewer's gateway nothing per packet but a send time, so a viewer that has it gets transport-wide numbers only in what it is sent from
+ * the cache: receivers report on packets that have one, and make REMB from those that have none.
+ */
 const REMB_TERMS: Terms = {
   peer: "receives",
-  extensions: ["mid", "absSendTime", ...PASSED_EXTENSIONS],
-  feedback: ["nack", "nack pli", "ccm fir", "goog-remb"],
+  extensions: ["mid", "absSendTime", "transportCc", ...PASSED_EXTENSIONS],
+  feedback: ["nack", "nack pli", "ccm fir", "goog-remb", "transport-cc"],
+  audioFeedback: [],
 }
 
 const TRANSPORT_CC_TERMS: Terms = {
   peer: "receives",
   extensions: ["mid", "transportCc", ...PASSED_EXTENSIONS],
   feedback: ["nack", "nack pli", "ccm fir", "transport-cc"],
+  audioFeedback: ["transport-cc"],
 }
 
 /** The terms for a viewer with the codecs that were chosen for it. */
@@ -136,7 +144,7 @@ export function decline(media: OfferedMedia): LocalSection {
   if (media.kind === undefined || codec === undefined) {
     return { type: "rejected", media: type, protocol, formats, mid: media.mid }
   }
-  const { section } = agree(media, codec, { peer: "sends", extensions: ["mid"], feedback: [] })
+  const { section } = agree(media, codec, { peer: "sends", extensions: ["mid"], feedback: [], audioFeedback: [] })
   return section.type === "accepted" ? { ...section, direction: "inactive" } : section
 }
 
@@ -152,7 +160,7 @@ export function checkPayloadTypes(media: AnsweredMedia[]): AnsweredMedia[] {
 /** Transport-wide feedback needs the message and the number in every packet. */
 function agreeOnFeedback(media: OfferedMedia, codec: OfferedCodec, terms: Terms) {
   const offered = selectExtensions(media.extensions, terms.extensions, terms.peer)
-  const messages = media.kind === "video" ? terms.feedback : terms.feedback.filter((m) => m === "transport-cc")
+  const messages = media.kind === "video" ? terms.feedback : terms.audioFeedback
   const agreed = messages.filter((message) => codec.feedback.includes(message))
   const hasTransportCc = agreed.includes("transport-cc") && offered.some(({ name }) => name === "transportCc")
   return {

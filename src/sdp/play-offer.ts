@@ -130,4 +130,4 @@ const OFFERED_RTPMAPS = new Map(
 )
 /** Their ids count from 1. */
 const EXTENSIONS: readonly HeaderExtensionName[] = ["mid", "absSendTime", ...PASSED_EXTENSIONS]
-const PULL_TERMS: Terms = { peer: "sends", extensions: EXTENSIONS, feedback: VIDEO_FEEDBACK }
+const PULL_TERMS: Terms = { peer: "sends", extensions: EXTENSIONS, feedback: VIDEO_FEEDBACK, audioFeedback: [] }

@@ -51,10 +51,11 @@ describe("rule 37: the player's answer", () => {
       { kind: "audio", codec: "opus", mid: "0", payloadType: 111, redPayloadType: 63, local: TRACKS.audio },
       { kind: "video", codec: "h264", mid: "1", payloadType: 98, rtxPayloadType: 99, local: TRACKS.video },
     ])
-    expect(media[1]?.feedback).toEqual(["nack", "nack pli", "ccm fir", "goog-remb"])
+    expect(media[1]?.feedback).toEqual(["nack", "nack pli", "ccm fir", "goog-remb", "transport-cc"])
     expect(media[1]?.extensionIds).toEqual({
       mid: 1,
       absSendTime: 2,
+      transportCc: 3,
       absCaptureTime: 4,
       playoutDelay: 5,
       videoOrientation: 6,

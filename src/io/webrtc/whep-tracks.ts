@@ -34,7 +34,7 @@ export function planTracks(media: readonly AnsweredMedia[], pumps: StreamPumps):
   })
 }
 
-function trackExtensions({ mid, extensionIds }: AnsweredMedia): TrackExtensions {
+function trackExtensions({ mid, extensionIds, feedback }: AnsweredMedia): TrackExtensions {
   const { absSendTime, transportCc } = extensionIds
   const passed = PASSED_EXTENSIONS.flatMap((name) => {
     const id = extensionIds[name]
@@ -43,7 +43,7 @@ function trackExtensions({ mid, extensionIds }: AnsweredMedia): TrackExtensions 
   return {
     ...(mid !== undefined && extensionIds.mid !== undefined && { mid: { id: extensionIds.mid, value: mid } }),
     ...(absSendTime !== undefined && { absSendTime }),
-    ...(transportCc !== undefined && { transportCc }),
+    ...(transportCc !== undefined && { transportCc, isTransportCcForSendTo: feedback.includes("goog-remb") }),
     passed: Object.fromEntries(passed),
   }
 }
