@@ -13,8 +13,10 @@ export interface CatchUpStep {
 export interface CatchUpOptions {
   /** The viewer's next sequence number. */
   readonly nextSequenceNumber: number
-  /** How fast cached packets are sent, by how much is left; those of the keyframe go faster, and the first of them at once. */
-  readonly bytesPerMs: (remainingBytes: number) => number
+  /** How fast cached packets are sent, by how much is left and whether the next one is of the keyframe; the first of them go at once. */
+  readonly bytesPerMs: (remainingBytes: number, isKeyframe: boolean) => number
+  /** True where pictures to which no other refers are to be left out, by how much is left; never if left out. */
+  readonly leavesOut?: (remainingBytes: number) => boolean
   /** How far the cached pictures are put before the newest one; less than the time between two pictures. */
   readonly leadTicks: number
   /** The lane's timestamp of what the viewer got last; those of the cached pictures come after it. */
@@ -119,7 +121,7 @@ export class CatchUp {
       this.#remainingBytes += bytesOf((cached[this.#counted] as RtpBatch).packets)
     }
     const isKeyframe = this.#staged[0]?.batch.timestamp === cached[0]?.timestamp
-    const bytesPerMs = this.#options.bytesPerMs(this.#remainingBytes) * (isKeyframe ? KEYFRAME_HASTE : 1)
+    const bytesPerMs = this.#options.bytesPerMs(this.#remainingBytes, isKeyframe)
     const earned = this.#budgetBytes + bytesPerMs * (nowMs - (this.#lastStepMs ?? nowMs))
     this.#budgetBytes = Math.min(earned, Math.max(BURST_BYTES, bytesPerMs * MAX_PAUSE_MS))
     this.#lastStepMs = nowMs
@@ -127,6 +129,8 @@ export class CatchUp {
 
   /** Makes the next cached batch ready to go out; false where there is none yet. */
   #stage(cached: readonly RtpBatch[]): boolean {
+    let isLeftOut = this.#isPrimed
+    while (isLeftOut) isLeftOut = this.#leaveOut(cached)
     const batch = cached[this.#index]
     if (batch === undefined) return false
     if (!this.#isPrimed && (batch.reorderDepth ?? 0) > 0) {
@@ -137,6 +141,30 @@ export class CatchUp {
     this.#isPrimed = true
     this.#index++
     this.#staged.push(this.#place(batch, cached))
+    return true
+  }
+
+  /** Passes over the next picture where it is not wanted, and nothing can tell: all of it is here, and numbers run on behind it. */
+  #leaveOut(cached: readonly RtpBatch[]): boolean {
+    const { leavesOut } = this.#options
+    if (cached[this.#index]?.isDisposable !== true || leavesOut?.(this.#remainingBytes) !== true) return false
+    const before = cached[this.#index - 1]?.packets.at(-1)
+    if (before?.marker !== true) return false
+    const { timestamp } = cached[this.#index] as RtpBatch
+    let end = this.#index
+    let next = before.sequenceNumber
+    let bytes = 0
+    for (; cached[end]?.timestamp === timestamp; end++) {
+      for (const packet of (cached[end] as RtpBatch).packets) {
+        next = (next + 1) & 0xffff
+        if (packet.sequenceNumber !== next) return false
+        bytes += packet.payload.length
+      }
+    }
+    if (cached[end - 1]?.packets.at(-1)?.marker !== true) return false
+    this.#sequenceOffset = (this.#sequenceOffset - (next - before.sequenceNumber)) & 0xffff
+    this.#remainingBytes -= bytes
+    this.#index = end
     return true
   }
 
@@ -232,7 +260,5 @@ function countNumbers(batches: readonly RtpBatch[]): number {
 
 /** A queue that every link has; most keyframes fit in. */
 const BURST_BYTES = 64 * 1024
-/** The first picture is what the viewer waits for, and a burst that a link's queue takes. */
-const KEYFRAME_HASTE = 4
 /** What was not sent in a longer pause of the event loop is not made up for at once. */
 const MAX_PAUSE_MS = 50

@@ -1,23 +1,39 @@
+import { LinkCapacity } from "./link-capacity.ts"
+import type { TransportFeedback } from "./rtcp-transport-feedback.ts"
+
 /** Between what a viewer's catch-up may go. */
 export interface CatchUpRateOptions {
   /** What links are taken to carry of which nothing is known. */
   readonly startBps: number
   readonly maxBps: number
+  /** The viewer reports when each packet arrived. */
+  readonly hasTransportFeedback: boolean
+}
+
+/** What is still to be sent. */
+export interface CatchUpRest {
+  readonly bytes: number
+  /** What goes out next is of the keyframe. */
+  readonly isKeyframe: boolean
 }
 
 /**
- * How fast one viewer gets what is cached: as fast as a link that is not known takes, or faster where the viewer would else not be back at live
- * soon. Where it lacks many packets or tells of a full link, less from then on. Feedback is slow: Chromium's first REMB
- * comes a second after a link is full, NACKs when its queue is.
+ * How fast one viewer gets what is cached: as its link takes it, where it reports arrivals (`LinkCapacity`), the first of them 0.1 s after the first
+ * packets. Until then, and for viewers without such reports: as fast as a link that is not known takes. Without reports also faster, where the
+ * viewer would else not be back at live soon, and less from when it lacks many packets or tells of a full link on. That feedback is slow: Chromium's
+ * first REMB comes a second after a link is full, NACKs when its queue is.
  */
 export class CatchUpRate {
   readonly #options: CatchUpRateOptions
+  #link = new LinkCapacity()
   #streamBps = 0
-  #liveAtMs = 0
+  #startedMs = 0
   /** What the link takes, once that is known. */
   #boundBps: number | undefined
   #boundAtMs = Number.NEGATIVE_INFINITY
+  #reportedAtMs = Number.NEGATIVE_INFINITY
   #bps: number
+  #sentBytes = 0
   #window = { sinceMs: 0, sent: 0, lost: 0 }
 
   constructor(options: CatchUpRateOptions) {
@@ -27,28 +43,55 @@ export class CatchUpRate {
 
   /** A catch-up begins with a stream that has `streamBps` itself; 0 where that is not known. */
   start(nowMs: number, streamBps: number): void {
+    this.#link = new LinkCapacity()
     this.#streamBps = streamBps
-    this.#liveAtMs = nowMs + GOAL_MS
+    this.#startedMs = nowMs
     this.#boundBps = undefined
+    this.#reportedAtMs = Number.NEGATIVE_INFINITY
+    this.#sentBytes = 0
     this.#window = { sinceMs: nowMs, sent: 0, lost: 0 }
   }
 
   /** The rate at which to send what remains. */
-  bitrateBps(remainingBytes: number, nowMs: number): number {
+  bitrateBps({ bytes, isKeyframe }: CatchUpRest, nowMs: number): number {
     const { startBps, maxBps } = this.#options
-    const remainingBps = (remainingBytes * 8_000) / Math.max(this.#liveAtMs - nowMs, MIN_GOAL_MS)
+    if (this.#isUntold(nowMs)) return this.#untoldBps(isKeyframe, nowMs)
+    const remainingBps = (bytes * 8_000) / Math.max(this.#startedMs + GOAL_MS - nowMs, MIN_GOAL_MS)
     const wantedBps = Math.max(startBps, remainingBps + this.#streamBps, this.#streamBps * LEAST_SPEED)
     this.#bps = Math.min(wantedBps, this.#boundBps ?? maxBps, maxBps)
-    return this.#bps
+    if (!isKeyframe) return this.#bps
+    return this.#isMeasured(nowMs)
+      ? Math.min(wantedBps * KEYFRAME_HASTE, this.#boundBps ?? maxBps, maxBps)
+      : this.#bps * KEYFRAME_HASTE
   }
 
-  /** Notes how many packets were sent. */
-  onSent(packets: number): void {
-    this.#window.sent += packets
+  /** True where the link will not have taken so much in time: it is known to be too slow. */
+  isTooSlowFor(remainingBytes: number, nowMs: number): boolean {
+    const bps = this.#isMeasured(nowMs) ? this.#link.capacityBps : undefined
+    if (bps === undefined) return false
+    const leftMs = Math.max(this.#startedMs + LATEST_MS - nowMs, 0)
+    return remainingBytes * 8_000 > (bps - this.#streamBps) * leftMs
+  }
+
+  /** Notes a packet that was sent; `transportSequenceNumber` is for viewers with reports. */
+  onSent(bytes: number, transportSequenceNumber: number, nowMs: number): void {
+    this.#window.sent++
+    this.#sentBytes += bytes
+    if (this.#options.hasTransportFeedback) this.#link.onSent(transportSequenceNumber, bytes, nowMs)
+  }
+
+  /** Takes a report on when packets arrived. */
+  onTransportFeedback(feedback: TransportFeedback, nowMs: number): void {
+    this.#link.onFeedback(feedback)
+    const { rateBps } = this.#link
+    if (rateBps === undefined) return
+    this.#reportedAtMs = nowMs
+    this.#boundBps = Math.max(rateBps, this.#streamBps * LEAST_SPEED_MEASURED)
   }
 
   /** The viewer lacks so many packets; a few in a hundred say nothing of the rate. */
   onLost(packets: number, nowMs: number): void {
+    if (this.#isMeasured(nowMs)) return
     const window = this.#window
     window.lost += packets
     if (window.lost > MIN_LOST && window.lost > window.sent * MAX_LOSS) this.#bind(this.#bps * LESS, nowMs)
@@ -57,7 +100,25 @@ export class CatchUpRate {
 
   /** Takes a REMB, which is below what is sent only where packets have begun to queue up. */
   onRemb(bitrateBps: number, nowMs: number): void {
-    if (bitrateBps < this.#bps) this.#bind(bitrateBps, nowMs)
+    if (bitrateBps < this.#bps && !this.#isMeasured(nowMs)) this.#bind(bitrateBps, nowMs)
+  }
+
+  /** The first report is on its way, or what it is about. */
+  #isUntold(nowMs: number): boolean {
+    const isExpected = this.#options.hasTransportFeedback && this.#reportedAtMs === Number.NEGATIVE_INFINITY
+    return isExpected && nowMs - this.#startedMs < UNTOLD_MS
+  }
+
+  /** What went out at once counts: a link that is smaller than thought has a queue by now, and must not lose what comes. */
+  #untoldBps(isKeyframe: boolean, nowMs: number): number {
+    const { startBps } = this.#options
+    if (isKeyframe && this.#sentBytes < USUAL_KEYFRAME_BYTES) return startBps * KEYFRAME_HASTE
+    return this.#sentBytes * 8_000 > startBps * (nowMs - this.#startedMs) ? 0 : startBps
+  }
+
+  /** A viewer that has ceased to report is one without reports. */
+  #isMeasured(nowMs: number): boolean {
+    return nowMs - this.#reportedAtMs < REPORT_TIMEOUT_MS
   }
 
   #bind(bps: number, nowMs: number): void {
@@ -71,7 +132,15 @@ export class CatchUpRate {
 
 /** Back at live after so long, with room until the two seconds that a viewer should not have to wait. */
 const GOAL_MS = 1_700
+const LATEST_MS = 2_000
 const MIN_GOAL_MS = 100
+/** The first picture is what the viewer waits for. */
+const KEYFRAME_HASTE = 4
+/** So much, with what goes out at once, is a queue that a link of 10 Mbit/s has. */
+const USUAL_KEYFRAME_BYTES = 128 * 1024
+/** Round trip, queue and a tenth of a second until the receiver reports. */
+const UNTOLD_MS = 400
+const REPORT_TIMEOUT_MS = 500
 const WINDOW_MS = 200
 const MIN_LOST = 10
 const MAX_LOSS = 0.1
@@ -81,3 +150,5 @@ const REACTION_MS = 400
 const MIN_BPS = 1_000_000
 /** Slower, it would never end. */
 const LEAST_SPEED = 1.5
+/** The same where it is known that the link takes no more: the next keyframe ends it. */
+const LEAST_SPEED_MEASURED = 1.1

@@ -1,4 +1,5 @@
-import { expect, test } from "vitest"
+import fc from "fast-check"
+import { describe, expect, test } from "vitest"
 import { CatchUp, type CatchUpStep } from "../../src/hub/catch-up.ts"
 import type { RtpBatch } from "../../src/media/packet.ts"
 
@@ -68,10 +69,10 @@ test.each([
   expect(sequenceNumbers(steps)).toEqual(Array.from({ length: 2_500 }, (_, i) => (65_530 + i) & 0xffff))
 })
 
-test("a large keyframe goes faster than what follows it, but not all at once", () => {
+test("a large keyframe goes at a rate of its own, and not all at once", () => {
   const [keyframe, ...rest] = [...wholePictures(1, 300, 1_000), ...pictures(50, 1, 400, FRAME_TICKS, 1_000)]
   const cached = [keyframe as RtpBatch, ...rest]
-  const catchUp = new CatchUp({ ...OPTIONS, bytesPerMs: () => 1_000 })
+  const catchUp = new CatchUp({ ...OPTIONS, bytesPerMs: (_, isKeyframe) => (isKeyframe ? 4_000 : 1_000) })
   const sent: number[] = []
   for (let nowMs = 0; nowMs <= 140; nowMs += 5) sent.push(bytesOf(catchUp.step(cached, nowMs)))
   const sentBy = (ms: number) => sent.slice(0, ms / 5 + 1).reduce((sum, bytes) => sum + bytes, 0)
@@ -165,6 +166,86 @@ test("a picture that came packet by packet is finished, too, before a newer keyf
   for (let nowMs = 5; !catchUp.isLive(fresh); nowMs += 5) steps.push(...catchUp.step(fresh, nowMs))
   expect(sequenceNumbers(steps)).toEqual(Array.from({ length: 102 }, (_, i) => (65_530 + i) & 0xffff))
   expect(steps.filter(({ batch }) => old.includes(batch))).toHaveLength(100)
+})
+
+describe("pictures to which no other refers are left out where that is wanted", () => {
+  /** Every other picture is disposable. */
+  const group = (perFrame: number) => {
+    const parts = pictures(6, perFrame, 100, 0, 1_000)
+    return parts.map((batch): RtpBatch => {
+      const isDisposable = (batch.timestamp / FRAME_TICKS) % 2 === 1
+      return isDisposable ? { ...batch, isDisposable: true } : batch
+    })
+  }
+  const replay = (cached: readonly RtpBatch[], leavesOut = (_: number) => true) => {
+    const catchUp = new CatchUp({ ...QUICK, leavesOut })
+    const steps = [...catchUp.step(cached, 0), ...catchUp.step(cached, 1)]
+    expect(catchUp.isLive(cached)).toBe(true)
+    const ids = steps.map(({ batch }) => batch.timestamp / FRAME_TICKS)
+    return { ids, numbers: sequenceNumbers(steps), offset: catchUp.sequenceOffset }
+  }
+
+  test.each([1, 3])("as a whole, and numbers run on behind them: %i batches each", (perFrame) => {
+    const { ids, numbers, offset } = replay(group(perFrame))
+    expect([...new Set(ids)]).toEqual([0, 2, 4])
+    expect(numbers).toEqual(Array.from({ length: 3 * perFrame }, (_, i) => (65_530 + i) & 0xffff))
+    // The next live packet has the next number.
+    expect((100 + 6 * perFrame + offset) & 0xffff).toBe((65_530 + 3 * perFrame) & 0xffff)
+  })
+
+  test("as long as that is so, by what remains", () => {
+    const { ids } = replay(group(1), (remainingBytes) => remainingBytes > 2_000)
+    expect(ids).toEqual([0, 2, 4, 5])
+  })
+
+  test("unless something of them or of the picture before is missing, which may come late", () => {
+    const whole = group(3)
+    expect(new Set(replay(whole.filter((_, i) => i !== 4)).ids)).toEqual(new Set([0, 1, 2, 4]))
+    expect(new Set(replay(whole.filter((_, i) => i !== 2)).ids)).toEqual(new Set([0, 1, 2, 4]))
+    expect(new Set(replay(whole.slice(0, 17)).ids)).toEqual(new Set([0, 2, 4, 5]))
+  })
+})
+
+test("whatever is left out when, numbers run on and no other picture is missing", () => {
+  const picture = fc.record({
+    packets: fc.integer({ min: 1, max: 4 }),
+    isDisposable: fc.boolean(),
+    isWhole: fc.boolean(),
+    leavesOut: fc.boolean(),
+    isKeyframe: fc.constantFrom(true, false, false, false, false, false, false, false),
+  })
+  fc.assert(
+    fc.property(fc.array(picture, { minLength: 1, maxLength: 60 }), fc.nat(0xffff), (all, first) => {
+      let leavesOut = false
+      const bytesPerMs = () => 400
+      const catchUp = new CatchUp({ ...OPTIONS, bytesPerMs, leavesOut: () => leavesOut })
+      const steps: CatchUpStep[] = []
+      let cached: RtpBatch[] = []
+      let next = first
+      let nowMs = 0
+      for (const [i, one] of all.entries()) {
+        if (one.isKeyframe) cached = []
+        const timestamp = i * FRAME_TICKS
+        const parts = pictures(1, one.packets, next, timestamp, 6_000)
+        next += one.packets
+        const whole = { ...(parts[0] as RtpBatch), packets: parts.flatMap(({ packets }) => packets) }
+        const isDisposable = one.isDisposable && !one.isKeyframe && { isDisposable: true as const }
+        for (const batch of one.isWhole ? [whole] : parts) cached.push({ ...batch, ...isDisposable })
+        leavesOut = one.leavesOut
+        nowMs += 20
+        steps.push(...catchUp.step(cached, nowMs))
+      }
+      for (; !catchUp.isLive(cached); nowMs += 20) steps.push(...catchUp.step(cached, nowMs))
+      const numbers = sequenceNumbers(steps)
+      expect(numbers).toEqual(
+        Array.from({ length: numbers.length }, (_, i) => (OPTIONS.nextSequenceNumber + i) & 0xffff),
+      )
+      expect((next + catchUp.sequenceOffset) & 0xffff).toBe((OPTIONS.nextSequenceNumber + numbers.length) & 0xffff)
+      const sent = new Set(steps.map(({ batch }) => batch.timestamp))
+      const missing = cached.filter(({ timestamp, isDisposable }) => isDisposable !== true && !sent.has(timestamp))
+      expect(missing).toEqual([])
+    }),
+  )
 })
 
 test("nothing cached means nothing to send and not live", () => {

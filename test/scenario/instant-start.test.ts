@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest"
 import { concat } from "../../src/media/bytes.ts"
 import { advance, TestGateway, useFakeClock } from "./support-gateway.ts"
+import type { LinkOptions } from "./support-link.ts"
 import { RtmpSource } from "./support-rtmp.ts"
 import { expectContinuous, TestViewer } from "./support-webrtc.ts"
 
@@ -11,14 +12,23 @@ const FRAME_TICKS = FRAME_MS * 90
 /** A keyframe is so many times as large as another picture. */
 const KEYFRAME_SHARE = 8
 
+interface TestStream {
+  readonly bitrateBps: number
+  readonly groupS: number
+  /** No other picture refers to every other one. */
+  readonly hasDisposable?: boolean
+}
+
 /** Publishes in real time, with a keyframe every so many pictures and on no request. */
 class Publisher {
   readonly #source: RtmpSource
   readonly #frameBytes: number
   readonly #groupPictures: number
+  readonly #hasDisposable: boolean
   nextId = 0
 
-  constructor(gateway: TestGateway, { bitrateBps, groupS }: { bitrateBps: number; groupS: number }) {
+  constructor(gateway: TestGateway, { bitrateBps, groupS, hasDisposable = false }: TestStream) {
+    this.#hasDisposable = hasDisposable
     this.#source = RtmpSource.publishing(gateway)
     this.#source.headers()
     this.#frameBytes = (bitrateBps * FRAME_MS) / 8_000
@@ -39,7 +49,8 @@ class Publisher {
     const isKeyframe = id % this.#groupPictures === 0
     const bytes = Math.round(this.#frameBytes * (isKeyframe ? KEYFRAME_SHARE : 1))
     const nalUnit = new Uint8Array(bytes).fill(0x55)
-    nalUnit.set([isKeyframe ? 0x65 : 0x41, 0x88, 0x84, id >> 8, id])
+    const isDisposable = this.#hasDisposable && id % 2 === 1
+    nalUnit.set([isKeyframe ? 0x65 : isDisposable ? 0x01 : 0x41, 0x88, 0x84, id >> 8, id])
     const length = Uint8Array.of(bytes >> 24, bytes >> 16, bytes >> 8, bytes)
     const header = Uint8Array.of(isKeyframe ? 0x17 : 0x27, 1, 0, 0, 0)
     this.#source.media({ type: "video", timestampMs: id * FRAME_MS, payload: concat([header, length, nalUnit]) })
@@ -62,7 +73,7 @@ function watchUntilLive(publisher: Publisher, viewer: TestViewer, forS = 6): { l
   return { liveS, queuedMs }
 }
 
-function start(stream: { bitrateBps: number; groupS: number }, joinS: number, link: { bitrateBps?: number } = {}) {
+function start(stream: TestStream, joinS: number, link: LinkOptions & { readonly tellsArrivals?: boolean } = {}) {
   const gateway = new TestGateway()
   const publisher = new Publisher(gateway, stream)
   publisher.run(joinS)
@@ -132,6 +143,59 @@ describe("a viewer that joins at the end of a long group of pictures", () => {
     publisher.run(2)
     expect(idsOf(viewer).at(-1)).toBe(publisher.nextId - 1)
     expectContinuous(gateway, viewer)
+    viewer.close()
+  })
+})
+
+describe("a viewer that tells when packets arrive", () => {
+  /** At most, of what the link takes beside the stream. */
+  const shortestS = (bitrateBps: number, joinS: number, linkBps: number) =>
+    (bitrateBps * joinS) / (linkBps - bitrateBps)
+
+  test.each([
+    { linkBps: 5e6, joinS: 9.8, queueMs: 200 },
+    { linkBps: 10e6, joinS: 4.4 },
+    { linkBps: 10e6, joinS: 9.8 },
+    { linkBps: 10e6, joinS: 9.8, jitterMs: 5 },
+    { linkBps: 20e6, joinS: 9.8 },
+    { linkBps: 20e6, joinS: 9.8, lossRate: 0.02 },
+  ])("is back at live as soon as its link takes it, and nothing is lost: %o", ({ linkBps, joinS, ...path }) => {
+    const link = { bitrateBps: linkBps, queueMs: 150, tellsArrivals: true, ...path }
+    const { gateway, publisher, viewer } = start({ bitrateBps: 2.5e6, groupS: 60 }, joinS, link)
+    const { liveS } = watchUntilLive(publisher, viewer, 14)
+    expect(liveS).toBeLessThan(Math.max(shortestS(2.5e6, joinS, linkBps) * 1.2, 2))
+    const ids = idsOf(viewer)
+    expect(ids).toEqual(Array.from({ length: ids.length }, (_, i) => i))
+    expectContinuous(gateway, viewer)
+    expect(viewer.keyframeRequests).toBe(0)
+    if (link.lossRate === undefined) expect(viewer.link.lostCount).toBe(0)
+    const numbered = viewer.numberedCount
+    publisher.run(1)
+    expect(viewer.numberedCount).toBe(numbered) // what is live costs no numbers and no reports
+    viewer.close()
+  })
+
+  test("is live within 2 s without the pictures to which no other refers, where its link is too slow for all", () => {
+    const link = { bitrateBps: 10e6, queueMs: 150, tellsArrivals: true }
+    const { gateway, publisher, viewer } = start({ bitrateBps: 2.5e6, groupS: 60, hasDisposable: true }, 8, link)
+    const { liveS } = watchUntilLive(publisher, viewer, 6)
+    expect(liveS).toBeLessThan(2.2)
+    const ids = idsOf(viewer)
+    expect(ids.filter((id) => id % 2 === 0)).toEqual(
+      Array.from({ length: Math.ceil(publisher.nextId / 2) }, (_, i) => 2 * i),
+    )
+    expect(ids.length).toBeLessThan(publisher.nextId)
+    expectContinuous(gateway, viewer)
+    expect([viewer.link.lostCount, viewer.keyframeRequests]).toEqual([0, 0])
+    viewer.close()
+  })
+
+  test("is sent what there is to send as any other when it ceases to tell", () => {
+    const link = { bitrateBps: 10e6, queueMs: 150, tellsArrivals: true }
+    const { publisher, viewer } = start({ bitrateBps: 2.5e6, groupS: 60 }, 4, link)
+    publisher.run(0.4)
+    viewer.tellsArrivals = false
+    expect(watchUntilLive(publisher, viewer).liveS).toBeLessThan(2.5)
     viewer.close()
   })
 })

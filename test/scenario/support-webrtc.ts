@@ -10,10 +10,12 @@ import { WhipPublisher } from "../../src/io/webrtc/whip-publisher.ts"
 import type { VideoCodec } from "../../src/media/codec.ts"
 import type { VideoFrame } from "../../src/media/frame.ts"
 import { ticksToUs, unwrapU16, unwrapU32 } from "../../src/media/time.ts"
+import { readTransportSequenceNumber } from "../../src/rtp/header-extension.ts"
 import { NackGenerator } from "../../src/rtp/nack-generator.ts"
 import { parseRtpHeader, parseRtpPacket, type RtpPacket, serializeRtpPacket } from "../../src/rtp/packet.ts"
 import { ReceiverStatistics } from "../../src/rtp/receiver-statistics.ts"
 import { parseRtcp, type RtcpPacket, serializeRtcp } from "../../src/rtp/rtcp.ts"
+import { TransportFeedbackRecorder } from "../../src/rtp/transport-feedback.ts"
 import type { AnsweredMedia } from "../../src/sdp/answer.ts"
 import { NAME, type TestGateway } from "./support-gateway.ts"
 import { type LinkOptions, LossyLink } from "./support-link.ts"
@@ -28,7 +30,12 @@ vi.mock("node:crypto", async (importOriginal) => {
 })
 
 /** What is agreed with a peer for one kind. */
-function answered(codec: VideoCodec | "opus", direction: "send" | "receive", hasRtx = true): AnsweredMedia {
+function answered(
+  codec: VideoCodec | "opus",
+  direction: "send" | "receive",
+  hasRtx = true,
+  tellsArrivals = false,
+): AnsweredMedia {
   const isVideo = codec !== "opus"
   const kind = isVideo ? "video" : "audio"
   const local = { ssrc: isVideo ? 0x10 : 0x20, rtxSsrc: 0x11, cname: "c", streamId: "s", trackId: kind }
@@ -41,13 +48,13 @@ function answered(codec: VideoCodec | "opus", direction: "send" | "receive", has
     clockRateHz: isVideo ? 90_000 : 48_000,
     packetizationMode: codec === "h264" ? 1 : undefined,
     remoteSources: [],
-    extensionIds: { mid: 4 },
+    extensionIds: { mid: 4, ...(isVideo && tellsArrivals && { transportCc: TRANSPORT_CC_ID }) },
     redPayloadType: undefined,
     prefersRed: false,
     profileIdc: undefined,
     rids: [],
     parameterSets: [],
-    feedback: isVideo && direction === "send" ? ["nack", "nack pli", "ccm fir"] : [],
+    feedback: isVideo && direction === "send" ? ["nack", "nack pli", "ccm fir", "goog-remb"] : [],
     local: direction === "send" ? local : undefined,
   }
 }
@@ -81,6 +88,8 @@ export interface TestViewerOptions {
   readonly port?: number
   /** Reports each second on what came, so that the gateway knows loss and round trip. */
   readonly reports?: boolean
+  /** Reports when packets arrived that have a transport-wide number, as browsers do. */
+  readonly tellsArrivals?: boolean
 }
 
 /** A WHEP viewer behind a bad network: decrypts, asks again for what is missing, and puts pictures together. */
@@ -111,11 +120,14 @@ export class TestViewer {
   #newestTicks = 0
   readonly #statistics = new ReceiverStatistics(0x10, 90_000)
   readonly #reporting: NodeJS.Timeout | undefined
+  readonly #arrivals = new TransportFeedbackRecorder({ senderSsrc: 1 })
+  readonly #telling: NodeJS.Timeout | undefined
+  tellsArrivals: boolean
+  /** Packets that had a transport-wide number. */
+  numberedCount = 0
 
-  constructor(
-    gateway: TestGateway,
-    { codec = "h264", hasRtx = true, port = 1, reports = false, ...link }: LinkOptions & TestViewerOptions = {},
-  ) {
+  constructor(gateway: TestGateway, options: LinkOptions & TestViewerOptions = {}) {
+    const { codec = "h264", hasRtx = true, port = 1, reports = false, tellsArrivals = false, ...link } = options
     this.#gateway = gateway
     this.#toFrames = new VideoRtpToFrames(codec, { maxDelayMs: 2_000 })
     const keys = keysFrom(port)
@@ -135,7 +147,7 @@ export class TestViewer {
     this.#viewer = new WhepViewer({
       ...gateway,
       peer,
-      media: [answered(codec, "send", hasRtx), answered("opus", "send")],
+      media: [answered(codec, "send", hasRtx, tellsArrivals), answered("opus", "send")],
       stream: gateway.stream,
       pumps: gateway.pumps,
       videoIndex: 0,
@@ -146,6 +158,8 @@ export class TestViewer {
     this.#viewer.onConnected(keys)
     this.#poll = setInterval(() => this.#askAgain(), 20)
     if (reports) this.#reporting = setInterval(() => this.#report(), 1_000)
+    this.tellsArrivals = tellsArrivals
+    if (tellsArrivals) this.#telling = setInterval(() => this.#tellArrivals(link.delayMs ?? 0), ARRIVALS_INTERVAL_MS)
   }
 
   /** Numbers after that of the first packet that arrived, which is all that a receiver can know of. */
@@ -192,6 +206,7 @@ export class TestViewer {
   close(): void {
     clearInterval(this.#poll)
     clearInterval(this.#reporting)
+    clearInterval(this.#telling)
     this.#viewer.onClosed({ type: "closedByPeer" })
   }
 
@@ -209,6 +224,11 @@ export class TestViewer {
     this.sendRtcp({ type: "receiver_report", senderSsrc: 1, reports: [block] })
   }
 
+  #tellArrivals(delayMs: number): void {
+    const feedback = this.#arrivals.poll(this.#gateway.nowMs() * 1000)
+    if (feedback !== undefined && this.tellsArrivals) setTimeout(() => this.sendRtcp(feedback), delayMs)
+  }
+
   #onSent(datagram: Uint8Array): void {
     if (this.failsToSend) throw new Error("cannot send")
     const { ssrc, sequenceNumber } = parseRtpHeader(datagram)
@@ -223,6 +243,11 @@ export class TestViewer {
   #receive(datagram: Uint8Array): void {
     try {
       const packet = parseRtpPacket(this.#unprotector.unprotect(datagram))
+      const number = readTransportSequenceNumber(packet, TRANSPORT_CC_ID)
+      if (number !== undefined) {
+        this.numberedCount++
+        this.#arrivals.onPacket(number, this.#gateway.nowMs() * 1000, packet.ssrc)
+      }
       if (packet.payloadType === PAYLOAD_TYPE.audio) this.audio.push(packet)
       else if (packet.payloadType === PAYLOAD_TYPE.video) {
         this.#statistics.onPacket(packet.sequenceNumber, packet.timestamp, this.#gateway.nowMs() * 1000)
@@ -363,4 +388,6 @@ function keysFrom(seed: number): SrtpKeys {
 
 /** A grant for whoever asks. */
 export const EVERYBODY = { identity: undefined, ended: () => undefined }
+const TRANSPORT_CC_ID = 5
+const ARRIVALS_INTERVAL_MS = 60
 const PAYLOAD_TYPE = { video: 96, rtx: 97, audio: 111 } as const

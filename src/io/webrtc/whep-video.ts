@@ -3,6 +3,7 @@ import { batchBytes } from "../../hub/stream-lanes.ts"
 import { CLOCK_RATE_HZ, type RtpBatch } from "../../media/packet.ts"
 import { usToTicks } from "../../media/time.ts"
 import { CatchUpRate } from "../../rtp/catch-up-rate.ts"
+import type { TransportFeedback } from "../../rtp/rtcp-transport-feedback.ts"
 import type { ThinningLevel } from "../../whep/thinning-choice.ts"
 import type { PacketFanout, TrackId, ViewerId } from "./fanout.ts"
 import type { StreamPump } from "./stream-pump.ts"
@@ -15,6 +16,8 @@ export interface WhepVideoOptions {
   readonly viewerId: ViewerId
   readonly trackId: TrackId
   readonly nowMs: () => number
+  /** The track has transport-wide numbers in what is sent from the cache, and the viewer reports on them. */
+  readonly hasTransportFeedback: boolean
   /** How fast cached pictures are sent at most. */
   readonly catchUpBitrateBps: number
   /** An error while packets were sent, which must not reach the publisher. */
@@ -42,7 +45,8 @@ export class WhepVideo {
 
   constructor(options: WhepVideoOptions) {
     this.#options = options
-    this.#rate = new CatchUpRate({ startBps: CATCH_UP_START_BPS, maxBps: options.catchUpBitrateBps })
+    const { catchUpBitrateBps: maxBps, hasTransportFeedback } = options
+    this.#rate = new CatchUpRate({ startBps: CATCH_UP_START_BPS, maxBps, hasTransportFeedback })
     this.#current = options.pump
     this.#current.attach()
     this.#start()
@@ -116,6 +120,11 @@ export class WhepVideo {
     if (this.#catchUp !== undefined) this.#rate.onRemb(bitrateBps, this.#options.nowMs())
   }
 
+  /** The viewer tells when packets arrived. */
+  onTransportFeedback(feedback: TransportFeedback): void {
+    if (this.#catchUp !== undefined) this.#rate.onTransportFeedback(feedback, this.#options.nowMs())
+  }
+
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
@@ -158,8 +167,13 @@ export class WhepVideo {
     fanout.leaveTrack(viewerId, trackId)
     const { nextSequenceNumber = 0, latestTimestamp } = fanout.stats(viewerId, trackId) ?? {}
     const lastTimestamp = latestTimestamp === undefined ? undefined : (latestTimestamp - this.#timestampShift) >>> 0
-    const bytesPerMs = (remainingBytes: number) => rate.bitrateBps(remainingBytes, nowMs()) / 8_000
-    this.#catchUp = new CatchUp({ nextSequenceNumber, bytesPerMs, leadTicks: LEAD_TICKS, lastTimestamp })
+    this.#catchUp = new CatchUp({
+      nextSequenceNumber,
+      bytesPerMs: (bytes, isKeyframe) => rate.bitrateBps({ bytes, isKeyframe }, nowMs()) / 8_000,
+      leavesOut: (bytes) => rate.isTooSlowFor(bytes, nowMs()),
+      leadTicks: LEAD_TICKS,
+      lastTimestamp,
+    })
     this.#current.watch(this.#advance)
     this.#advance()
   }
@@ -170,9 +184,11 @@ export class WhepVideo {
     const { fanout, viewerId, trackId, nowMs } = this.#options
     const { cached, sourceId } = this.#current
     const timestampShift = this.#timestampShift
-    for (const { batch, sequenceOffset, timestamp } of catchUp.step(cached, nowMs())) {
-      fanout.sendTo(viewerId, trackId, batch, { sequenceOffset, timestamp: (timestamp + timestampShift) >>> 0 })
-      this.#rate.onSent(batch.packets.length)
+    const steppedMs = nowMs()
+    for (const { batch, sequenceOffset, timestamp } of catchUp.step(cached, steppedMs)) {
+      const options = { sequenceOffset, timestamp: (timestamp + timestampShift) >>> 0 }
+      let number = fanout.sendTo(viewerId, trackId, batch, options) - batch.packets.length
+      for (const { payload } of batch.packets) this.#rate.onSent(payload.length, number++, steppedMs)
     }
     clearTimeout(this.#timer)
     if (!catchUp.isLive(cached)) {

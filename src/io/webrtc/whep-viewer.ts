@@ -120,6 +120,7 @@ export class WhepViewer implements SubscriberSession {
         viewerId,
         trackId: track.trackId,
         nowMs,
+        hasTransportFeedback: track.rtx !== undefined && track.extensions?.transportCc !== undefined,
         catchUpBitrateBps,
         onError: (error) => this.#fail(error),
       })
@@ -203,11 +204,17 @@ export class WhepViewer implements SubscriberSession {
         this.#video?.onRemb(packet.bitrateBps)
         return
       case "transport_feedback":
-        this.#congestion.onTransportFeedback(packet)
+        this.#video?.onTransportFeedback(packet)
+        if (this.#isNumberedLive) this.#congestion.onTransportFeedback(packet)
         return
       case "receiver_report":
         for (const block of packet.reports) this.#onReportBlock(block)
     }
+  }
+
+  /** Reports on transport-wide numbers are about what is sent live as well, not only about what came from the cache. */
+  get #isNumberedLive(): boolean {
+    return this.#tracks.some(({ track }) => track.extensions?.isTransportCcForSendTo === false)
   }
 
   #onReportBlock(block: ReportBlock): void {

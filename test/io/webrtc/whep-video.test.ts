@@ -78,6 +78,7 @@ function watch({ high = {}, low = {} }: { high?: object; low?: object } = {}) {
       trackId: "video",
       pump,
       nowMs: () => Date.now(),
+      hasTransportFeedback: false,
       catchUpBitrateBps: 8e9,
       onError: (error) => errors.push(error),
     })
