@@ -62,6 +62,10 @@ export interface JoinSummary {
   readonly nacks: number
   readonly plis: number
   readonly lost: number
+  /** Joins that lost packets. */
+  readonly lossyJoins: number
+  /** Joins that were back at live after more than two seconds. */
+  readonly lateJoins: number
   readonly reversals: number
   /** The longest of all. */
   readonly longestGapMs: number
@@ -82,6 +86,8 @@ export function summarise(joins: readonly Join[]): JoinSummary {
     nacks: sum("nacks"),
     plis: sum("plis"),
     lost: sum("lost"),
+    lossyJoins: joins.filter(({ lost }) => lost > 0).length,
+    lateJoins: joins.filter(({ backAtLiveMs }) => !(backAtLiveMs <= LATE_MS)).length,
     reversals: sum("reversals"),
     longestGapMs: Math.max(...of("longestGapMs")),
     liveAgeMs: quantile(of("liveAgeMs"), 0.5),
@@ -107,6 +113,8 @@ function quantile(values: readonly number[], share: number): number {
   return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? Number.NaN
 }
 
+/** What a viewer should not have to wait for live pictures. */
+const LATE_MS = 2_000
 /** Over which the pictures' usual age is taken. */
 const LAST_MS = 1_500
 /** A picture that is older than usual by two and a half pictures is late, */
