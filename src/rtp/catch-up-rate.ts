@@ -25,7 +25,8 @@ export interface CatchUpRest {
  */
 export class CatchUpRate {
   readonly #options: CatchUpRateOptions
-  #link = new LinkCapacity()
+  /** During a catch-up, for viewers with reports. */
+  #link: LinkCapacity | undefined
   #streamBps = 0
   #startedMs = 0
   /** What the link takes, once that is known. */
@@ -43,13 +44,18 @@ export class CatchUpRate {
 
   /** A catch-up begins with a stream that has `streamBps` itself; 0 where that is not known. */
   start(nowMs: number, streamBps: number): void {
-    this.#link = new LinkCapacity()
+    this.#link = this.#options.hasTransportFeedback ? new LinkCapacity() : undefined
     this.#streamBps = streamBps
     this.#startedMs = nowMs
     this.#boundBps = undefined
     this.#reportedAtMs = Number.NEGATIVE_INFINITY
     this.#sentBytes = 0
     this.#window = { sinceMs: nowMs, sent: 0, lost: 0 }
+  }
+
+  /** The catch-up is over: what is known of single packets is not needed any more. */
+  stop(): void {
+    this.#link = undefined
   }
 
   /** The rate at which to send what remains. */
@@ -67,7 +73,7 @@ export class CatchUpRate {
 
   /** True where the link will not have taken so much in time: it is known to be too slow. */
   isTooSlowFor(remainingBytes: number, nowMs: number): boolean {
-    const bps = this.#isMeasured(nowMs) ? this.#link.capacityBps : undefined
+    const bps = this.#isMeasured(nowMs) ? this.#link?.capacityBps : undefined
     if (bps === undefined) return false
     const leftMs = Math.max(this.#startedMs + LATEST_MS - nowMs, 0)
     return remainingBytes * 8_000 > (bps - this.#streamBps) * leftMs
@@ -77,13 +83,13 @@ export class CatchUpRate {
   onSent(bytes: number, transportSequenceNumber: number, nowMs: number): void {
     this.#window.sent++
     this.#sentBytes += bytes
-    if (this.#options.hasTransportFeedback) this.#link.onSent(transportSequenceNumber, bytes, nowMs)
+    this.#link?.onSent(transportSequenceNumber, bytes, nowMs)
   }
 
   /** Takes a report on when packets arrived. */
   onTransportFeedback(feedback: TransportFeedback, nowMs: number): void {
-    this.#link.onFeedback(feedback)
-    const { rateBps } = this.#link
+    this.#link?.onFeedback(feedback)
+    const rateBps = this.#link?.rateBps
     if (rateBps === undefined) return
     this.#reportedAtMs = nowMs
     this.#boundBps = Math.max(rateBps, this.#streamBps * LEAST_SPEED_MEASURED)
@@ -105,7 +111,7 @@ export class CatchUpRate {
 
   /** The first report is on its way, or what it is about. */
   #isUntold(nowMs: number): boolean {
-    const isExpected = this.#options.hasTransportFeedback && this.#reportedAtMs === Number.NEGATIVE_INFINITY
+    const isExpected = this.#link !== undefined && this.#reportedAtMs === Number.NEGATIVE_INFINITY
     return isExpected && nowMs - this.#startedMs < UNTOLD_MS
   }
 
@@ -138,8 +144,8 @@ const MIN_GOAL_MS = 100
 const KEYFRAME_HASTE = 4
 /** So much, with what goes out at once, is a queue that a link of 10 Mbit/s has. */
 const USUAL_KEYFRAME_BYTES = 128 * 1024
-/** Round trip, queue and a tenth of a second until the receiver reports. */
-const UNTOLD_MS = 400
+/** Round trip, queue and a tenth of a second until the receiver reports, on a long way. */
+const UNTOLD_MS = 700
 const REPORT_TIMEOUT_MS = 500
 const WINDOW_MS = 200
 const MIN_LOST = 10

@@ -2,7 +2,7 @@ import type { TransportFeedback } from "./rtcp-transport-feedback.ts"
 
 /**
  * What a link carries, from when packets arrived that were sent faster than that: behind a full link they come as far apart as it takes to
- * send them (packet trains, as in RFC 5136 section 3.1 and Dovrolis, "Packet-Dispersion Techniques", 2004). The first train is what goes out at
+ * send them (Dovrolis, Ramanathan and Moore, "Packet-Dispersion Techniques and a Capacity-Estimation Methodology", 2004). The first train is what goes out at
  * once, so that one report tells; after it, packets that waited tell, and what came says at least how much there is where none waited.
  *
  * Bytes are what `onSent` counts, of these packets alone: the share of a link that others leave. A viewer that lies spoils only its own picture,

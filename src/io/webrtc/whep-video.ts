@@ -210,6 +210,7 @@ export class WhepVideo {
 
   #endCatchUp(): void {
     this.#catchUp = undefined
+    this.#rate.stop()
     clearTimeout(this.#timer)
     this.#current.unwatch(this.#advance)
   }
