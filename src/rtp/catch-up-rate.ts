@@ -62,7 +62,8 @@ export class CatchUpRate {
   bitrateBps({ bytes, isKeyframe }: CatchUpRest, nowMs: number): number {
     const { startBps, maxBps } = this.#options
     if (this.#isUntold(nowMs)) return this.#untoldBps(isKeyframe, nowMs)
-    const remainingBps = (bytes * 8_000) / Math.max(this.#startedMs + GOAL_MS - nowMs, MIN_GOAL_MS)
+    const goalMs = this.#isMeasured(nowMs) ? MEASURED_GOAL_MS : GOAL_MS
+    const remainingBps = (bytes * 8_000) / Math.max(this.#startedMs + goalMs - nowMs, MIN_GOAL_MS)
     const wantedBps = Math.max(startBps, remainingBps + this.#streamBps, this.#streamBps * LEAST_SPEED)
     this.#bps = Math.min(wantedBps, this.#boundBps ?? maxBps, maxBps)
     if (!isKeyframe) return this.#bps
@@ -138,6 +139,8 @@ export class CatchUpRate {
 
 /** Back at live after so long, with room until the two seconds that a viewer should not have to wait. */
 const GOAL_MS = 1_700
+/** Sooner where that is no risk. */
+const MEASURED_GOAL_MS = 1_200
 const LATEST_MS = 2_000
 const MIN_GOAL_MS = 100
 /** The first picture is what the viewer waits for. */
