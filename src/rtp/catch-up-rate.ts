@@ -141,7 +141,8 @@ export class CatchUpRate {
 const GOAL_MS = 1_700
 /** Sooner where that is no risk. */
 const MEASURED_GOAL_MS = 1_200
-const LATEST_MS = 2_000
+/** Pictures are left out where all of them would take longer, so that there is room left, too. */
+const LATEST_MS = 1_800
 const MIN_GOAL_MS = 100
 /** The first picture is what the viewer waits for. */
 const KEYFRAME_HASTE = 4

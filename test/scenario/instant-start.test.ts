@@ -179,7 +179,7 @@ describe("a viewer that tells when packets arrive", () => {
     const link = { bitrateBps: 10e6, queueMs: 150, tellsArrivals: true }
     const { gateway, publisher, viewer } = start({ bitrateBps: 2.5e6, groupS: 60, hasDisposable: true }, 8, link)
     const { liveS } = watchUntilLive(publisher, viewer, 6)
-    expect(liveS).toBeLessThan(2.2)
+    expect(liveS).toBeLessThan(2)
     const ids = idsOf(viewer)
     expect(ids.filter((id) => id % 2 === 0)).toEqual(
       Array.from({ length: Math.ceil(publisher.nextId / 2) }, (_, i) => 2 * i),
