@@ -5,5 +5,5 @@
  */
 export function reordersPictures(userAgent: string | undefined): boolean {
   if (userAgent === undefined || !userAgent.includes("AppleWebKit/")) return true
-  return /\bChrom(e|ium)\//.test(userAgent)
+  return /Chrom(e|ium)\//.test(userAgent)
 }

@@ -36,7 +36,8 @@ export async function publishThroughLoss(
   const before = await senderStats(page)
   const [watched, reading] = await Promise.all([
     watchPictures(viewer, 1, seconds),
-    readStream(scope, gateway.rtmpUrl(STREAM), seconds),
+    // With true times: pictures that are pressed together would count beyond the seconds.
+    readStream(scope, `${gateway.rtmpUrl(STREAM)}?start=keyframe`, seconds),
   ])
   const after = await senderStats(page)
   const fps = ((after.framesSent - before.framesSent) * 1_000) / (after.timestamp - before.timestamp)
