@@ -129,8 +129,7 @@ export class CatchUp {
 
   /** Makes the next cached batch ready to go out; false where there is none yet. */
   #stage(cached: readonly RtpBatch[]): boolean {
-    let isLeftOut = this.#isPrimed
-    while (isLeftOut) isLeftOut = this.#leaveOut(cached)
+    while (this.#isPrimed && this.#leaveOut(cached));
     const batch = cached[this.#index]
     if (batch === undefined) return false
     if (!this.#isPrimed && (batch.reorderDepth ?? 0) > 0) {

@@ -1,39 +1,11 @@
 import { describe, expect, test, vi } from "vitest"
-import { FlvBroadcasts } from "../../src/io/flv-broadcast.ts"
+import { type Broadcast, FRAME_MS, publishFrames, startBroadcast } from "./support-broadcast.ts"
 import { TestGateway, useFakeClock } from "./support-gateway.ts"
 import { RtmpSink, RtmpSource, recordedMedia, type SeenMessage } from "./support-rtmp.ts"
 
 useFakeClock()
 
-const FRAME_MS = 40
-
-interface Broadcast {
-  /** Sound comes so much later than the pictures of its time. */
-  readonly soundLagMs?: number
-  readonly keyframeInterval?: number
-}
-
-/** Publishes pictures and sound in real time; calls back before each picture. */
-async function publish(
-  source: RtmpSource,
-  [from, to]: readonly [from: number, to: number],
-  { soundLagMs = 0, keyframeInterval = 250 }: Broadcast = {},
-): Promise<void> {
-  for (let id = from; id < to; id++) {
-    source.picture(id * FRAME_MS, id, id % keyframeInterval === 0)
-    await vi.advanceTimersByTimeAsync(FRAME_MS / 2)
-    const soundMs = id * FRAME_MS + FRAME_MS / 2 - soundLagMs
-    if (soundMs >= 0) source.sound(soundMs, id)
-    await vi.advanceTimersByTimeAsync(FRAME_MS / 2)
-  }
-}
-
-function setUp() {
-  const gateway = new TestGateway()
-  const source = RtmpSource.publishing(gateway)
-  source.headers()
-  return { gateway, source, broadcasts: new FlvBroadcasts(gateway.nowMs) }
-}
+const LONG: Broadcast = { keyframeInterval: 250 }
 
 const timesOf = (messages: readonly SeenMessage[]) => messages.map(({ timestampMs }) => timestampMs)
 const stepsOf = (messages: readonly SeenMessage[]) =>
@@ -43,12 +15,12 @@ const stepsOf = (messages: readonly SeenMessage[]) =>
 
 describe("a player that joins in the middle of a long group of pictures", () => {
   test("gets all of them right before the live edge, sound of that time, and no more delay", async () => {
-    const { gateway, source } = setUp()
-    await publish(source, [0, 200])
+    const { gateway, source } = startBroadcast()
+    await publishFrames(source, [0, 200], LONG)
     const sink = new RtmpSink(gateway, { start: "live" })
     const archive = new RtmpSink(gateway, { start: "keyframe" })
     const cached = sink.seen.length
-    await publish(source, [200, 240])
+    await publishFrames(source, [200, 240], LONG)
     expect(sink.pictures.map(({ units }) => units)).toEqual(archive.pictures.map(({ units }) => units))
     expect(sink.pictures[0]).toMatchObject({ isKeyframe: true, timestampMs: 199 * FRAME_MS - 199 })
     const lastCached = 199
@@ -62,8 +34,8 @@ describe("a player that joins in the middle of a long group of pictures", () => 
   })
 
   test("is told the headers at the time of the first picture, and the picture rate that the times do not show", async () => {
-    const { gateway, source } = setUp()
-    await publish(source, [0, 100])
+    const { gateway, source } = startBroadcast()
+    await publishFrames(source, [0, 100], LONG)
     const sink = new RtmpSink(gateway, { start: "live" })
     const { timestampMs } = sink.pictures[0] ?? {}
     const headers = [
@@ -78,26 +50,26 @@ describe("a player that joins in the middle of a long group of pictures", () => 
   })
 
   test("shares frames with those who came before, but for sound from before its first picture", async () => {
-    const { gateway, source, broadcasts } = setUp()
-    const lagging = { soundLagMs: 100 }
+    const { gateway, source, broadcasts } = startBroadcast()
+    const lagging = { ...LONG, soundLagMs: 100 }
     const first = new RtmpSink(gateway, { broadcasts, start: "live" })
-    await publish(source, [0, 252], lagging)
+    await publishFrames(source, [0, 252], lagging)
     const second = new RtmpSink(gateway, { broadcasts, start: "live" })
     const alone = new RtmpSink(gateway, { start: "live" })
-    await publish(source, [252, 300], lagging)
+    await publishFrames(source, [252, 300], lagging)
     expect(second.seen).toEqual(alone.seen)
     const beginsMs = second.pictures[0]?.timestampMs ?? 0
     expect(beginsMs).toBe(251 * FRAME_MS - 1)
     expect(Math.min(...timesOf(second.sounds))).toBeGreaterThanOrEqual(beginsMs)
     const handedOver = [first, second].map((sink) => vi.spyOn(sink, "sendNow"))
-    await publish(source, [300, 310], lagging)
+    await publishFrames(source, [300, 310], lagging)
     const [one = [], other = []] = handedOver.map(({ mock }) => mock.calls.map(([bytes]) => bytes))
     expect(other.length).toBeGreaterThan(5)
     expect(other.every((bytes, i) => bytes === one[i])).toBe(true)
   })
 
   test("shares also where sound was announced and never comes", async () => {
-    const { gateway, source, broadcasts } = setUp()
+    const { gateway, source, broadcasts } = startBroadcast()
     source.sound(0, 0)
     for (let id = 0; id < 50; id++) source.picture(id * FRAME_MS, id, id % 25 === 0)
     const sink = new RtmpSink(gateway, { broadcasts, start: "live" })
@@ -111,16 +83,16 @@ describe("a player that joins in the middle of a long group of pictures", () => 
   })
 
   test("goes on with the next keyframe at its true time after it turned the pictures off and on", async () => {
-    const { gateway, source } = setUp()
+    const { gateway, source } = startBroadcast()
     const often = { keyframeInterval: 50 }
-    await publish(source, [0, 40], often)
+    await publishFrames(source, [0, 40], often)
     const sink = new RtmpSink(gateway, { start: "live" })
     sink.reader.want("video", false)
-    await publish(source, [40, 60], often)
+    await publishFrames(source, [40, 60], often)
     expect(sink.pictures).toHaveLength(40)
     expect(sink.sounds.length).toBeGreaterThanOrEqual(20)
     sink.reader.want("video", true)
-    await publish(source, [60, 110], often)
+    await publishFrames(source, [60, 110], often)
     expect(sink.pictures[40]).toMatchObject({ isKeyframe: true, timestampMs: 100 * FRAME_MS })
   })
 })
@@ -156,10 +128,10 @@ test("a player that no group of pictures is kept for begins with the next keyfra
   const gateway = new TestGateway({ cacheMaxMs: 1_000 })
   const source = RtmpSource.publishing(gateway)
   source.headers()
-  await publish(source, [0, 50], { keyframeInterval: 60 })
+  await publishFrames(source, [0, 50], { keyframeInterval: 60 })
   const sink = new RtmpSink(gateway, { start: "live" })
   expect(sink.seen).toEqual([])
-  await publish(source, [50, 70], { keyframeInterval: 60 })
+  await publishFrames(source, [50, 70], { keyframeInterval: 60 })
   expect(sink.pictures[0]).toMatchObject({ isKeyframe: true, timestampMs: 60 * FRAME_MS })
   expect(Math.min(...timesOf(sink.sounds))).toBeGreaterThan(60 * FRAME_MS)
 })

@@ -20,8 +20,9 @@ export function compileBurstFloor(): string | undefined {
   mkdirSync(folder, { recursive: true })
   try {
     execFileSync("g++", ["-std=c++17", "-O2", "-o", program, join(import.meta.dirname, "burst-floor.cc")])
-  } catch {
-    return undefined
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined
+    throw error
   }
   return program
 }

@@ -150,9 +150,7 @@ napi_value sendTo(napi_env env, napi_callback_info info) {
   Fanout* fanout = fanoutOf(call);
   if (!fanout) return toNumber(env, 0);
   const uint16_t sequenceOffset = static_cast<uint16_t>(call.i32(3));
-  fanout->sendTo(call.u32(0), call.text(1), call.frame(2), sequenceOffset, call.u32(4), call.u32(5));
-  const ViewerStream* stream = fanout->find(call.u32(0), call.text(1));
-  return toNumber(env, stream ? stream->nextTransportNumber() : 0);
+  return toNumber(env, fanout->sendTo(call.u32(0), call.text(1), call.frame(2), sequenceOffset, call.u32(4), call.u32(5)));
 }
 
 /** resend(viewerId, trackId, sequenceNumbers, absSendTime): how many were still there */

@@ -83,13 +83,14 @@ void Fanout::send(const std::string& sourceId, const FramePtr& frame, uint32_t a
   submit();
 }
 
-void Fanout::sendTo(uint32_t viewerId, const std::string& trackId, const FramePtr& frame, uint16_t sequenceOffset,
+uint16_t Fanout::sendTo(uint32_t viewerId, const std::string& trackId, const FramePtr& frame, uint16_t sequenceOffset,
                     uint32_t timestamp, uint32_t absSendTime) {
   ViewerStream* stream = find(viewerId, trackId);
-  if (!stream) return;
+  if (!stream) return 0;
   if (stream->source()) leave(*stream, false);
   stream->replay(frame, sequenceOffset, timestamp, absSendTime);
   submit();
+  return stream->nextTransportNumber();
 }
 
 uint32_t Fanout::resend(uint32_t viewerId, const std::string& trackId, const uint16_t* sequenceNumbers, size_t count,

@@ -18,7 +18,8 @@ class Fanout {
                  std::optional<uint16_t> sequenceOffset, uint32_t timestampShift);
   void leaveTrack(uint32_t viewerId, const std::string& trackId);
   void send(const std::string& sourceId, const FramePtr& frame, uint32_t absSendTime);
-  void sendTo(uint32_t viewerId, const std::string& trackId, const FramePtr& frame, uint16_t sequenceOffset,
+  /** Returns the viewer's next transport-wide number, 0 for a viewer or track that is not known. */
+  uint16_t sendTo(uint32_t viewerId, const std::string& trackId, const FramePtr& frame, uint16_t sequenceOffset,
               uint32_t timestamp, uint32_t absSendTime);
   uint32_t resend(uint32_t viewerId, const std::string& trackId, const uint16_t* sequenceNumbers, size_t count,
                   uint32_t absSendTime);

@@ -1,5 +1,6 @@
+import { createRequire } from "node:module"
 import fc from "fast-check"
-import { beforeAll, expect, test } from "vitest"
+import { beforeAll, expect, test, vi } from "vitest"
 import { DtlsSession } from "../../../src/io/webrtc/dtls-session.ts"
 import { createIdentity, type DtlsIdentity } from "../../../src/io/webrtc/identity.ts"
 
@@ -65,6 +66,17 @@ test.each(["server", "client"] as const)("two of them connect, whichever is the 
   const [one, other] = [open(role), open(role === "server" ? "client" : "server")]
   await run(one, other, (datagram) => datagram)
   expect(other.outcome).toBe("connected")
+})
+
+test("both sides agree by the X25519 that takes the place of werift's", async () => {
+  const curve = createRequire(createRequire(import.meta.url).resolve("werift"))("tweetnacl")
+  const keyPair = vi.spyOn(curve.box, "keyPair")
+  const scalarMult = vi.spyOn(curve, "scalarMult")
+  const [server, client] = [open("server"), open("client")]
+  await run(client, server, (datagram) => datagram)
+  expect(server.outcome).toBe("connected")
+  expect(keyPair).toHaveBeenCalledTimes(2)
+  expect(scalarMult).toHaveBeenCalledTimes(2)
 })
 
 test.each(["server", "client"] as const)(
